@@ -1,6 +1,6 @@
 //! The two ways a request fails, and how failures of stores are reported to clients.
 
-use fritzy_domain::{AppendError, Code, Rejection};
+use fritzy_domain::{AppendError, Code, EntityId, Rejection};
 use fritzy_types::{BudgetExceeded, Failure, StorageError};
 use tracing::{error, warn};
 
@@ -72,13 +72,24 @@ pub(crate) fn read_failure(failure: StorageError) -> Failure {
     }
 }
 
+/// The rejection of a command whose external reference another entity has.
+pub(crate) fn already_taken(holder: EntityId) -> Rejection {
+    Rejection::AlreadyTaken {
+        field: "externalReference".into(),
+        holder,
+    }
+}
+
 /// Converts a failed append. The store's reason is left out: it can name servers and accounts, and
 /// the committer has logged it.
 pub(crate) fn append_failure(failure: &AppendError) -> Failure {
     match failure {
         AppendError::Overloaded => Failure::Overloaded,
         AppendError::Expired => Failure::DeadlineExceeded,
-        AppendError::Conflict => Failure::Unavailable(failure.to_string()),
+        // Reported as a rejection, where the argument is known.
+        AppendError::ReferenceTaken { .. } | AppendError::Conflict => {
+            Failure::Unavailable(failure.to_string())
+        }
         AppendError::Fenced(_) => Failure::NotOwner,
         AppendError::Unavailable {
             certainly_not_written: true,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
+use fritzy_cluster::codec::Unreadable;
 use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, Failure, ShardId, ShardLease};
 use prometheus_client::registry::Registry;
@@ -285,25 +285,28 @@ impl ShardHost for LocalShards {
         wire::is_idempotent(request)
     }
 
-    // Versions 2 and 3 have the same bodies.
-    fn encode_request(request: &ShardRequest, _wire: u16) -> Vec<u8> {
-        to_bytes(request)
+    fn required_wire(request: &ShardRequest) -> u16 {
+        wire::required_wire(request)
+    }
+
+    fn encode_request(request: &ShardRequest, wire: u16) -> Vec<u8> {
+        wire::encode_request(request, wire)
     }
 
     fn decode_request(
         bytes: &[u8],
         deadline: Deadline,
-        _wire: u16,
+        wire: u16,
     ) -> Result<ShardRequest, Unreadable> {
-        wire::decode_request(bytes, deadline)
+        wire::decode_request(bytes, deadline, wire)
     }
 
-    fn encode_reply(reply: &ShardReply, _wire: u16) -> Vec<u8> {
-        to_bytes(reply)
+    fn encode_reply(reply: &ShardReply, wire: u16) -> Vec<u8> {
+        wire::encode_reply(reply, wire)
     }
 
-    fn decode_reply(bytes: &[u8], _wire: u16) -> Result<ShardReply, Unreadable> {
-        from_bytes(bytes)
+    fn decode_reply(bytes: &[u8], wire: u16) -> Result<ShardReply, Unreadable> {
+        wire::decode_reply(bytes, wire)
     }
 }
 

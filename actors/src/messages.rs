@@ -107,6 +107,10 @@ impl ReplyTo {
 }
 
 /// A message to the supervisor of a shard.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all messages are requests: a box would be one more allocation for each"
+)]
 pub(crate) enum ShardMessage {
     Ask {
         request: ShardRequest,

@@ -73,7 +73,7 @@ async fn memory_stays_within_bound_of_entity_limit() {
                 deadline: deadline(),
             };
             let created = shop
-                .create_account(&request, format!("account {number}"))
+                .create_account(&request, format!("account {number}").into())
                 .await;
             created.expect("created").state.id.to_string()
         }

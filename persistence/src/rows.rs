@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use fritzy_domain::{
-    Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, Cursor, EntityId,
-    Event, EventId, Fingerprint, Generation, GenerationStart, Generations, HeapSize, Kind,
-    MemoryBudget, Money, Order, OrderId, OrderLine, OrderStatus, Position, Product, ProductId,
-    RecordedEvent, Stored, TopicBinding,
+    Account, AccountId, AccountPersonal, Annotations, CommandId, CommandRecord, Currency, Cursor,
+    EntityId, Event, EventId, ExternalReference, Fingerprint, Generation, GenerationStart,
+    Generations, HeapSize, Kind, MemoryBudget, Money, Order, OrderId, OrderLine, OrderStatus,
+    Position, Product, ProductId, RecordedEvent, State, Stored, TopicBinding,
 };
 use fritzy_types::{ShardId, StorageError, Timestamp};
 use futures_util::TryStreamExt;
@@ -27,6 +27,7 @@ pub(crate) trait Columns {
     fn text_or_null(&self, column: &str) -> Result<Option<String>, StorageError>;
     /// JSON, as its text.
     fn json(&self, column: &str) -> Result<String, StorageError>;
+    fn json_or_null(&self, column: &str) -> Result<Option<String>, StorageError>;
     fn uuid(&self, column: &str) -> Result<Uuid, StorageError>;
     fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StorageError>;
     fn shard(&self) -> Result<u16, StorageError>;
@@ -49,6 +50,31 @@ pub(crate) fn micros(at: Timestamp) -> i64 {
 
 pub(crate) fn lines_json(order: &Order) -> String {
     serde_json::to_string(&order.lines).expect("lines hold only strings and integers")
+}
+
+/// The text of an external reference, as rows have it.
+pub(crate) fn reference_text(annotations: &Annotations) -> Option<&str> {
+    let reference = annotations.external_reference.as_ref();
+    reference.map(ExternalReference::as_str)
+}
+
+/// Metadata as JSON; `None` where there is none.
+pub(crate) fn metadata_json(annotations: &Annotations) -> Option<String> {
+    let metadata = &annotations.metadata;
+    (!metadata.is_empty()).then(|| metadata.json())
+}
+
+fn annotations(row: &impl Columns) -> Result<Annotations, StorageError> {
+    let metadata = row.json_or_null("metadata")?;
+    let metadata = metadata.map(|json| serde_json::from_str(&json));
+    let metadata = metadata.transpose();
+    let reference = row.text_or_null("external_reference")?;
+    Ok(Annotations {
+        external_reference: reference.map(ExternalReference::from_stored),
+        metadata: metadata
+            .map_err(|failure| StorageError::Unreadable(format!("metadata: {failure}")))?
+            .unwrap_or_default(),
+    })
 }
 
 fn counter(row: &impl Columns, column: &str) -> Result<u64, StorageError> {
@@ -86,6 +112,7 @@ pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageErro
         personal: AccountPersonal {
             name: row.text("name")?,
         },
+        annotations: annotations(row)?,
     };
     Ok(Stored {
         version: counter(row, "version")?,
@@ -101,6 +128,7 @@ pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, StorageErro
         description: row.text("description")?,
         price: money(row, "price_minor")?,
         withdrawn: row.flag("withdrawn")?,
+        annotations: annotations(row)?,
     };
     Ok(Stored {
         version: counter(row, "version")?,
@@ -122,11 +150,27 @@ pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, StorageError> {
             .map_err(|failure| StorageError::Unreadable(format!("lines of an order: {failure}")))?,
         total: money(row, "total_minor")?,
         cancel_reason: row.text_or_null("cancel_reason")?,
+        annotations: annotations(row)?,
     };
     Ok(Stored {
         version: counter(row, "version")?,
         state,
     })
+}
+
+/// The row of an entity of any kind.
+pub(crate) fn state(kind: Kind, row: &impl Columns) -> Result<Stored<State>, StorageError> {
+    fn any<T>(stored: Stored<T>, state: fn(T) -> State) -> Stored<State> {
+        Stored {
+            version: stored.version,
+            state: state(stored.state),
+        }
+    }
+    match kind {
+        Kind::Account => account(row).map(|account| any(account, State::Account)),
+        Kind::Product => product(row).map(|product| any(product, State::Product)),
+        Kind::Order => order(row).map(|order| any(order, State::Order)),
+    }
 }
 
 fn kind_of(event_type: &str) -> Result<Kind, StorageError> {

@@ -3,6 +3,28 @@
 
 use crate::{AccountId, Currency, Flaw, Money, OrderId, ProductId, Rejection};
 
+/// An optional argument of which absent and null mean different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument<T> {
+    /// It was not given.
+    Absent,
+    /// It was given as null.
+    Null,
+    /// It has a value.
+    Value(T),
+}
+
+impl<T> Argument<T> {
+    /// The same argument with another value.
+    pub fn map<U>(self, value: impl FnOnce(T) -> U) -> Argument<U> {
+        match self {
+            Self::Absent => Argument::Absent,
+            Self::Null => Argument::Null,
+            Self::Value(given) => Argument::Value(value(given)),
+        }
+    }
+}
+
 macro_rules! parse_id {
     ($name:ident) => {
         impl $name {

@@ -29,6 +29,8 @@ pub enum Code {
     VersionMismatch,
     /// The idempotency key was used before, with other content.
     IdempotencyKeyReused,
+    /// Another entity of the kind has the external reference.
+    AlreadyTaken,
     /// The response would need more memory than one response may.
     AnswerTooLarge,
     /// Search is not available; everything else is.
@@ -45,7 +47,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their declaration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidArgument,
         Self::AccountNotFound,
         Self::ProductNotFound,
@@ -57,6 +59,7 @@ impl Code {
         Self::ProductWithdrawn,
         Self::VersionMismatch,
         Self::IdempotencyKeyReused,
+        Self::AlreadyTaken,
         Self::AnswerTooLarge,
         Self::SearchUnavailable,
         Self::Unavailable,
@@ -79,6 +82,7 @@ impl Code {
             Self::ProductWithdrawn => "PRODUCT_WITHDRAWN",
             Self::VersionMismatch => "VERSION_MISMATCH",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::AlreadyTaken => "ALREADY_TAKEN",
             Self::AnswerTooLarge => "ANSWER_TOO_LARGE",
             Self::SearchUnavailable => "SEARCH_UNAVAILABLE",
             Self::Unavailable => "UNAVAILABLE",

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, AccountCommand, AccountEvent, DecisionContext, Entity, EntityId, Kind, Order,
-    OrderCommand, OrderEvent, Product, ProductCommand, ProductEvent, Rejection, Version,
+    Account, AccountCommand, AccountEvent, Annotations, DecisionContext, Entity, EntityId,
+    ExternalReference, Kind, Order, OrderCommand, OrderEvent, PlaceOrder, Product, ProductCommand,
+    ProductEvent, Rejection, Version,
 };
 
 /// A command to any entity.
@@ -27,6 +28,36 @@ impl Command {
             Self::Product(_) => Kind::Product,
             Self::Order(_) => Kind::Order,
         }
+    }
+
+    /// The annotations of the entity that it creates; `None` if it creates none.
+    pub const fn annotations(&self) -> Option<&Annotations> {
+        match self {
+            Self::Account(AccountCommand::Create { annotations, .. })
+            | Self::Product(ProductCommand::Create { annotations, .. })
+            | Self::Order(OrderCommand::Place(PlaceOrder { annotations, .. })) => Some(annotations),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn annotations_mut(&mut self) -> Option<&mut Annotations> {
+        match self {
+            Self::Account(AccountCommand::Create { annotations, .. })
+            | Self::Product(ProductCommand::Create { annotations, .. })
+            | Self::Order(OrderCommand::Place(PlaceOrder { annotations, .. })) => Some(annotations),
+            _ => None,
+        }
+    }
+
+    /// Whether it changes the annotations of an entity that exists.
+    pub const fn is_annotation(&self) -> bool {
+        matches!(
+            self,
+            Self::Account(AccountCommand::Annotate(_))
+                | Self::Product(ProductCommand::Annotate(_))
+                | Self::Order(OrderCommand::Annotate(_))
+        )
     }
 }
 
@@ -65,6 +96,24 @@ impl Event {
             Self::Account(event) => event.event_type(),
             Self::Product(event) => event.event_type(),
             Self::Order(event) => event.event_type(),
+        }
+    }
+
+    /// Whether the annotations after it may differ from those before it.
+    pub fn annotates(&self) -> bool {
+        match self {
+            Self::Account(AccountEvent::Created(created)) => {
+                created.external_reference.is_some() || !created.metadata.is_empty()
+            }
+            Self::Product(ProductEvent::Created(created)) => {
+                created.external_reference.is_some() || !created.metadata.is_empty()
+            }
+            Self::Order(OrderEvent::Created(created)) => {
+                created.external_reference.is_some() || !created.metadata.is_empty()
+            }
+            Self::Account(event) => matches!(event, AccountEvent::Annotated(_)),
+            Self::Product(event) => matches!(event, ProductEvent::Annotated(_)),
+            Self::Order(event) => matches!(event, OrderEvent::Annotated(_)),
         }
     }
 
@@ -115,6 +164,15 @@ impl Event {
             ProductEvent::WITHDRAWN => from_json(payload)
                 .map(ProductEvent::Withdrawn)
                 .map(Self::Product),
+            AccountEvent::ANNOTATED => from_json(payload)
+                .map(AccountEvent::Annotated)
+                .map(Self::Account),
+            ProductEvent::ANNOTATED => from_json(payload)
+                .map(ProductEvent::Annotated)
+                .map(Self::Product),
+            OrderEvent::ANNOTATED => from_json(payload)
+                .map(OrderEvent::Annotated)
+                .map(Self::Order),
             unknown => return Err(EventDecodeError::UnknownType(unknown.to_owned())),
         };
         decoded.map_err(|source| EventDecodeError::Payload {
@@ -207,6 +265,36 @@ impl State {
             Self::Product(product) => EntityId::Product(product.id),
             Self::Order(order) => EntityId::Order(order.id),
         }
+    }
+
+    /// The external reference and the metadata.
+    pub const fn annotations(&self) -> &Annotations {
+        match self {
+            Self::Account(account) => &account.annotations,
+            Self::Product(product) => &product.annotations,
+            Self::Order(order) => &order.annotations,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn annotations_mut(&mut self) -> &mut Annotations {
+        match self {
+            Self::Account(account) => &mut account.annotations,
+            Self::Product(product) => &mut product.annotations,
+            Self::Order(order) => &mut order.annotations,
+        }
+    }
+
+    /// The external reference that no other entity of the kind may have at the same time. Closed
+    /// accounts and withdrawn products free theirs.
+    pub fn held_reference(&self) -> Option<&ExternalReference> {
+        let is_freed = match self {
+            Self::Account(account) => account.closed,
+            Self::Product(product) => product.withdrawn,
+            Self::Order(_) => false,
+        };
+        let reference = self.annotations().external_reference.as_ref();
+        reference.filter(|_| !is_freed)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::Currency;
 /// Why an argument is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Flaw {
-    /// The text is empty, or only white space.
+    /// The text is empty, or only white space and invisible characters.
     #[error("must not be empty")]
     Empty,
     /// The text has more characters than allowed.
@@ -30,7 +30,7 @@ pub enum Flaw {
         /// The name of the other argument.
         or: Cow<'static, str>,
     },
-    /// The text has a control character, such as NUL.
+    /// The text has a control character, such as NUL, or a line break where one line is required.
     #[error("must not contain control characters")]
     ControlCharacter,
     /// The text is not a hyphenated UUID.
@@ -85,6 +85,12 @@ pub enum Flaw {
     /// The text is not the name of a type with a key.
     #[error("is not the name of an entity: Account, Product or Order")]
     NotAnEntity,
+    /// The text is not a key of metadata.
+    #[error("must be ASCII letters, digits, `_`, `-`, `.` and `:` only")]
+    NotAKey,
+    /// Two entries have the same key.
+    #[error("repeats the key of an earlier entry")]
+    RepeatedKey,
 }
 
 impl Flaw {
@@ -102,11 +108,12 @@ impl Flaw {
             Self::AmountTooLarge => "AMOUNT_TOO_LARGE",
             Self::UnknownCurrency => "UNKNOWN_CURRENCY",
             Self::OutOfRange { .. } => "OUT_OF_RANGE",
-            Self::Repeated => "REPEATED",
+            Self::Repeated | Self::RepeatedKey => "REPEATED",
             Self::NotACursor => "NOT_A_CURSOR",
             Self::NotWith { .. } => "NOT_WITH",
             Self::TooMany { .. } => "TOO_MANY",
             Self::NotAnEntity => "NOT_AN_ENTITY",
+            Self::NotAKey => "NOT_A_KEY",
         }
     }
 }

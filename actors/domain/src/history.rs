@@ -22,18 +22,21 @@ impl Event {
                 AccountEvent::Created(event) => event.account_id,
                 AccountEvent::Renamed(event) => event.account_id,
                 AccountEvent::Closed(event) => event.account_id,
+                AccountEvent::Annotated(event) => event.account_id,
             }),
             Self::Product(event) => EntityId::Product(match event {
                 ProductEvent::Created(event) => event.product_id,
                 ProductEvent::Updated(event) => event.product_id,
                 ProductEvent::Repriced(event) => event.product_id,
                 ProductEvent::Withdrawn(event) => event.product_id,
+                ProductEvent::Annotated(event) => event.product_id,
             }),
             Self::Order(event) => EntityId::Order(match event {
                 OrderEvent::Created(event) => event.order_id,
                 OrderEvent::Confirmed(event) => event.order_id,
                 OrderEvent::Completed(event) => event.order_id,
                 OrderEvent::Cancelled(event) => event.order_id,
+                OrderEvent::Annotated(event) => event.order_id,
             }),
         }
     }
@@ -44,14 +47,17 @@ impl Event {
             Self::Account(AccountEvent::Created(event)) => event.at,
             Self::Account(AccountEvent::Renamed(event)) => event.at,
             Self::Account(AccountEvent::Closed(event)) => event.at,
+            Self::Account(AccountEvent::Annotated(event)) => event.at,
             Self::Product(ProductEvent::Created(event)) => event.at,
             Self::Product(ProductEvent::Updated(event)) => event.at,
             Self::Product(ProductEvent::Repriced(event)) => event.at,
             Self::Product(ProductEvent::Withdrawn(event)) => event.at,
+            Self::Product(ProductEvent::Annotated(event)) => event.at,
             Self::Order(OrderEvent::Created(event)) => event.at,
             Self::Order(OrderEvent::Confirmed(event)) => event.at,
             Self::Order(OrderEvent::Completed(event)) => event.at,
             Self::Order(OrderEvent::Cancelled(event)) => event.at,
+            Self::Order(OrderEvent::Annotated(event)) => event.at,
         }
     }
 }
@@ -75,19 +81,21 @@ impl State {
             (Self::Account(account), Event::Account(_)) => !account.closed,
             (Self::Product(product), Event::Product(_)) => !product.withdrawn,
             (Self::Order(order), Event::Order(event)) => {
-                order.status.can_become(status_after(event))
+                status_after(event).is_none_or(|status| order.status.can_become(status))
             }
             _ => false,
         }
     }
 }
 
-const fn status_after(event: &OrderEvent) -> OrderStatus {
+/// The status that an event leads to; `None` if it changes none.
+const fn status_after(event: &OrderEvent) -> Option<OrderStatus> {
     match event {
-        OrderEvent::Created(_) => OrderStatus::Created,
-        OrderEvent::Confirmed(_) => OrderStatus::Confirmed,
-        OrderEvent::Completed(_) => OrderStatus::Completed,
-        OrderEvent::Cancelled(_) => OrderStatus::Cancelled,
+        OrderEvent::Created(_) => Some(OrderStatus::Created),
+        OrderEvent::Confirmed(_) => Some(OrderStatus::Confirmed),
+        OrderEvent::Completed(_) => Some(OrderStatus::Completed),
+        OrderEvent::Cancelled(_) => Some(OrderStatus::Cancelled),
+        OrderEvent::Annotated(_) => None,
     }
 }
 
@@ -96,7 +104,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Account, AccountCommand, Command, CommandId, DecisionContext, ProductCommand};
+    use crate::{
+        Account, AccountCommand, Annotations, Command, CommandId, DecisionContext, ProductCommand,
+    };
 
     const CONTEXT: DecisionContext = DecisionContext {
         now: Timestamp::from_micros(5),
@@ -110,7 +120,13 @@ mod tests {
 
     fn account() -> (Event, State) {
         let name = "Ada".into();
-        let created = decided(None, Command::Account(AccountCommand::Create { name }));
+        let created = decided(
+            None,
+            Command::Account(AccountCommand::Create {
+                name,
+                annotations: Annotations::default(),
+            }),
+        );
         let state = State::evolve(None, &created).expect("exists");
         (created, state)
     }
@@ -141,6 +157,7 @@ mod tests {
                 name: "Lamp".into(),
                 description: String::new(),
                 price: crate::Money::zero(crate::Currency::USD),
+                annotations: Annotations::default(),
             }),
         );
         let State::Account(Account { .. }) = state else {

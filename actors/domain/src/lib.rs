@@ -6,6 +6,7 @@
 //! fold to the same state. The crate's `clippy.toml` enforces this.
 
 mod account;
+mod annotations;
 mod arguments;
 mod code;
 mod currency;
@@ -25,9 +26,15 @@ mod rejection;
 mod text;
 
 pub use account::{
-    Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
-    AccountRenamed,
+    Account, AccountAnnotated, AccountClosed, AccountCommand, AccountCreated, AccountEvent,
+    AccountPersonal, AccountRenamed,
 };
+pub use annotations::{
+    Annotations, AnnotationsChange, AnnotationsInput, EXTERNAL_REFERENCE_CHARS_MAX,
+    ExternalReference, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_CHARS_MAX,
+    METADATA_VALUE_CHARS_MAX, Metadata, MetadataChange, ReferenceChange,
+};
+pub use arguments::Argument;
 pub use code::Code;
 pub use currency::Currency;
 pub use decider::{DecisionContext, Entity};
@@ -40,9 +47,9 @@ pub use idempotency::{
 pub use kind::Kind;
 pub use money::{MINOR_UNITS_END, Money};
 pub use order::{
-    LINES_MAX, Order, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed, OrderCreated,
-    OrderEvent, OrderLine, OrderStatus, PlaceOrder, QUANTITY_MAX, QuotedLine, RequestedLine,
-    check_lines,
+    LINES_MAX, Order, OrderAnnotated, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed,
+    OrderCreated, OrderEvent, OrderLine, OrderStatus, PlaceOrder, QUANTITY_MAX, QuotedLine,
+    RequestedLine, check_lines,
 };
 pub use ports::{
     Append, AppendError, AppendOutcome, Appending, COUNTED_MAX, CommandRecord, CommitFeed,
@@ -55,8 +62,8 @@ pub use ports::{
 };
 pub use position::{Position, Version};
 pub use product::{
-    Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
-    ProductWithdrawn, Quote,
+    Product, ProductAnnotated, ProductCommand, ProductCreated, ProductEvent, ProductRepriced,
+    ProductUpdated, ProductWithdrawn, Quote,
 };
 pub use rejection::Rejection;
 pub use text::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Code, Currency, Flaw, Kind, OrderStatus, ProductId};
+use crate::{AccountId, Code, Currency, EntityId, Flaw, Kind, OrderStatus, ProductId};
 
 /// Why a command or a query was rejected. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -86,6 +86,14 @@ pub enum Rejection {
         /// The bytes that one response may take.
         bytes_max: usize,
     },
+    /// Another entity of the same kind has the external reference.
+    #[error("{field}: {holder} has this reference")]
+    AlreadyTaken {
+        /// The argument by its name in the API.
+        field: String,
+        /// The entity that has it.
+        holder: EntityId,
+    },
 }
 
 impl Rejection {
@@ -114,6 +122,7 @@ impl Rejection {
             Self::VersionMismatch { .. } => Code::VersionMismatch,
             Self::KeyReused => Code::IdempotencyKeyReused,
             Self::AnswerTooLarge { .. } => Code::AnswerTooLarge,
+            Self::AlreadyTaken { .. } => Code::AlreadyTaken,
         }
     }
 
@@ -125,7 +134,8 @@ impl Rejection {
             | Self::NothingFound { field, .. }
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
-            | Self::CurrencyMismatch { field, .. } => Some(field),
+            | Self::CurrencyMismatch { field, .. }
+            | Self::AlreadyTaken { field, .. } => Some(field),
             Self::VersionMismatch { .. } => Some("expectedVersion"),
             Self::KeyReused => Some("idempotencyKey"),
             Self::IllegalTransition { .. } | Self::AnswerTooLarge { .. } => None,
@@ -140,7 +150,8 @@ impl Rejection {
             | Self::NothingFound { field, .. }
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
-            | Self::CurrencyMismatch { field, .. } => *field = format!("{argument}.{field}"),
+            | Self::CurrencyMismatch { field, .. }
+            | Self::AlreadyTaken { field, .. } => *field = format!("{argument}.{field}"),
             Self::KeyReused
             | Self::IllegalTransition { .. }
             | Self::VersionMismatch { .. }

@@ -35,14 +35,17 @@ fn every_event_type_is_documented() {
         "account.created",
         "account.renamed",
         "account.closed",
+        "account.annotated",
         "product.created",
         "product.updated",
         "product.repriced",
         "product.withdrawn",
+        "product.annotated",
         "order.created",
         "order.confirmed",
         "order.completed",
         "order.cancelled",
+        "order.annotated",
     ];
     let documented = documented();
     let types: BTreeSet<&str> = documented.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,9 +1,9 @@
 //! The rules of orders: the total (I4), rejections, transitions, and the fold.
 
 use fritzy_domain::{
-    AccountId, CommandId, Currency, DecisionContext, Entity, Event, Flaw, LINES_MAX,
-    MINOR_UNITS_END, Money, Order, OrderCommand, OrderEvent, OrderStatus, PlaceOrder, ProductId,
-    QUANTITY_MAX, Quote, QuotedLine, Rejection, State, fold,
+    AccountId, Annotations, AnnotationsChange, Argument, CommandId, Currency, DecisionContext,
+    Entity, Event, Flaw, LINES_MAX, MINOR_UNITS_END, Money, Order, OrderCommand, OrderEvent,
+    OrderStatus, PlaceOrder, ProductId, QUANTITY_MAX, Quote, QuotedLine, Rejection, State, fold,
 };
 use fritzy_types::Timestamp;
 use proptest::prelude::*;
@@ -34,7 +34,11 @@ fn priced_line(product: u128, price_minor: i64, currency: Currency, quantity: i6
 
 fn place(lines: Vec<QuotedLine>) -> Result<Order, Rejection> {
     let account_id = AccountId::from_uuid(Uuid::from_u128(0xACC0));
-    let command = OrderCommand::Place(PlaceOrder { account_id, lines });
+    let command = OrderCommand::Place(PlaceOrder {
+        account_id,
+        lines,
+        annotations: Annotations::default(),
+    });
     let events = Order::decide(None, command, &context())?;
     assert_eq!(events.len(), 1);
     Ok(Order::evolve(None, &events[0]).expect("an order"))
@@ -108,13 +112,28 @@ fn mixed_currencies_are_rejected() {
     assert_eq!(rejected, Err(expected));
 }
 
-fn arbitrary_command() -> impl Strategy<Value = (OrderCommand, OrderStatus)> {
+/// A command, and the status that it leads to, if it changes the status.
+fn arbitrary_command() -> impl Strategy<Value = (OrderCommand, Option<OrderStatus>)> {
     prop_oneof![
-        Just((OrderCommand::Confirm, OrderStatus::Confirmed)),
-        Just((OrderCommand::Complete, OrderStatus::Completed)),
-        prop::option::of("[a-z ]{0,20}")
-            .prop_map(|reason| (OrderCommand::Cancel { reason }, OrderStatus::Cancelled)),
+        Just((OrderCommand::Confirm, Some(OrderStatus::Confirmed))),
+        Just((OrderCommand::Complete, Some(OrderStatus::Completed))),
+        prop::option::of("[a-z ]{0,20}").prop_map(|reason| (
+            OrderCommand::Cancel { reason },
+            Some(OrderStatus::Cancelled)
+        )),
+        ("[a-c]", prop::option::of("[x-z]{0,3}"))
+            .prop_map(|(key, value)| (annotate(key, value), None)),
     ]
+}
+
+fn annotate(key: String, value: Option<String>) -> OrderCommand {
+    let reference = value.clone().map_or(Argument::Null, Argument::Value);
+    let reference = match reference {
+        Argument::Value(text) if text.is_empty() => Argument::Absent,
+        given => given,
+    };
+    let change = AnnotationsChange::parse(&reference, &Argument::Value(vec![(key, value)]));
+    OrderCommand::Annotate(change.expect("valid"))
 }
 
 proptest! {
@@ -142,20 +161,22 @@ proptest! {
         let account_id = order.account_id;
         let first = Order::decide(None, OrderCommand::Place(PlaceOrder {
             account_id, lines: vec![line(1, 1_466, 1), line(2, 1_467, 1)],
+            annotations: Annotations::default(),
         }), &context()).expect("accepted");
         let mut journal: Vec<Event> = first.into_iter().map(Event::Order).collect();
         for (command, to) in commands {
             let from = order.status;
             match Order::decide(Some(&order), command, &context()) {
                 Ok(events) => {
-                    prop_assert!(OrderStatus::TRANSITIONS.contains(&(from, to)));
+                    prop_assert!(to.is_none_or(|to| OrderStatus::TRANSITIONS.contains(&(from, to))));
                     for event in events {
                         order = Order::evolve(Some(order), &event).expect("still there");
                         journal.push(Event::Order(event));
                     }
-                    prop_assert_eq!(order.status, to);
+                    prop_assert_eq!(order.status, to.unwrap_or(from));
                 }
                 Err(rejection) => {
+                    let to = to.expect("annotations are accepted in every status");
                     prop_assert!(!OrderStatus::TRANSITIONS.contains(&(from, to)));
                     prop_assert_eq!(rejection, Rejection::IllegalTransition { from, to });
                 }

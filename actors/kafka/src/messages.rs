@@ -1,7 +1,9 @@
 //! From an event to its messages: topics, key, JSON and headers. Pure. The JSON is flat, and prices
 //! are numbers with exactly the decimals of their currency. Its forms only ever gain fields.
 
-use fritzy_domain::{AccountEvent, Event, Money, OrderCreated, OrderEvent, ProductEvent};
+use fritzy_domain::{
+    AccountEvent, Event, ExternalReference, Metadata, Money, OrderCreated, OrderEvent, ProductEvent,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -75,11 +77,19 @@ pub(super) fn payload(event: &Event) -> String {
         Event::Account(AccountEvent::Created(created)) => json(&EventPayload {
             account_id: Some(created.account_id.to_string()),
             name: Some(&created.personal.name),
+            external_reference: created.external_reference.as_ref(),
+            metadata: given(&created.metadata),
             ..EventPayload::new(event_type, timestamp)
         }),
         Event::Account(AccountEvent::Renamed(renamed)) => json(&EventPayload {
             account_id: Some(renamed.account_id.to_string()),
             name: Some(&renamed.personal.name),
+            ..EventPayload::new(event_type, timestamp)
+        }),
+        Event::Account(AccountEvent::Annotated(annotated)) => json(&EventPayload {
+            account_id: Some(annotated.account_id.to_string()),
+            external_reference: annotated.external_reference.as_ref(),
+            metadata: given(&annotated.metadata),
             ..EventPayload::new(event_type, timestamp)
         }),
         Event::Account(AccountEvent::Closed(closed)) => json(&EventPayload {
@@ -92,6 +102,8 @@ pub(super) fn payload(event: &Event) -> String {
             description: Some(&created.description),
             price: Some(number(created.price)),
             currency: Some(created.price.currency().code()),
+            external_reference: created.external_reference.as_ref(),
+            metadata: given(&created.metadata),
             ..EventPayload::new(event_type, timestamp)
         }),
         Event::Product(ProductEvent::Updated(updated)) => json(&EventPayload {
@@ -106,6 +118,12 @@ pub(super) fn payload(event: &Event) -> String {
             currency: Some(repriced.price.currency().code()),
             ..EventPayload::new(event_type, timestamp)
         }),
+        Event::Product(ProductEvent::Annotated(annotated)) => json(&EventPayload {
+            product_id: Some(annotated.product_id.to_string()),
+            external_reference: annotated.external_reference.as_ref(),
+            metadata: given(&annotated.metadata),
+            ..EventPayload::new(event_type, timestamp)
+        }),
         Event::Product(ProductEvent::Withdrawn(withdrawn)) => json(&EventPayload {
             product_id: Some(withdrawn.product_id.to_string()),
             ..EventPayload::new(event_type, timestamp)
@@ -116,6 +134,8 @@ pub(super) fn payload(event: &Event) -> String {
             total_price: Some(number(created.total)),
             currency: Some(created.total.currency().code()),
             products: Some(products(created)),
+            external_reference: created.external_reference.as_ref(),
+            metadata: given(&created.metadata),
             ..EventPayload::new(event_type, timestamp)
         }),
         Event::Order(OrderEvent::Confirmed(confirmed)) => json(&EventPayload {
@@ -127,6 +147,12 @@ pub(super) fn payload(event: &Event) -> String {
             account_id: Some(completed.account_id.to_string()),
             total_price: Some(number(completed.total)),
             currency: Some(completed.total.currency().code()),
+            ..EventPayload::new(event_type, timestamp)
+        }),
+        Event::Order(OrderEvent::Annotated(annotated)) => json(&EventPayload {
+            order_id: Some(annotated.order_id.to_string()),
+            external_reference: annotated.external_reference.as_ref(),
+            metadata: given(&annotated.metadata),
             ..EventPayload::new(event_type, timestamp)
         }),
         Event::Order(OrderEvent::Cancelled(cancelled)) => json(&EventPayload {
@@ -161,6 +187,10 @@ struct EventPayload<'e> {
     products: Option<Vec<OrderedProduct>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_reference: Option<&'e ExternalReference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'e Metadata>,
     timestamp: String,
 }
 
@@ -186,9 +216,15 @@ impl EventPayload<'_> {
             currency: None,
             products: None,
             reason: None,
+            external_reference: None,
+            metadata: None,
             timestamp,
         }
     }
+}
+
+fn given(metadata: &Metadata) -> Option<&Metadata> {
+    (!metadata.is_empty()).then_some(metadata)
 }
 
 fn products(created: &OrderCreated) -> Vec<OrderedProduct> {
@@ -232,6 +268,11 @@ mod tests {
         assert_eq!(
             json_of("account.created", account),
             r#"{"event_type":"account.created","account_id":"0192d3a0-1111-7222-8333-444455556666","name":"\"A\"","timestamp":"2024-01-01T00:00:00.000001Z"}"#
+        );
+        let annotated = r#"{"order_id":"0192d3a0-3333-7222-8333-444455556666","external_reference":"web-1","metadata":{"a":"1"},"at":1704067200000000}"#;
+        assert_eq!(
+            json_of("order.annotated", annotated),
+            r#"{"event_type":"order.annotated","order_id":"0192d3a0-3333-7222-8333-444455556666","external_reference":"web-1","metadata":{"a":"1"},"timestamp":"2024-01-01T00:00:00Z"}"#
         );
         let product = r#"{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":{"minor":1000,"currency":"JPY"},"at":1704067200000000}"#;
         assert_eq!(

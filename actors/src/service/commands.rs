@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, Command, Currency, Flaw, Kind, Money, Order, OrderCommand,
-    OrderId, Product, ProductCommand, ProductId, Rejection, Stored,
+    Account, AccountCommand, AccountId, AnnotationsInput, Command, Currency, Flaw, Kind, Money,
+    Order, OrderCommand, OrderId, Product, ProductCommand, ProductId, Rejection, Stored,
 };
 
 use crate::error::ShopError;
@@ -23,6 +23,30 @@ pub struct PriceInput {
     pub currency: String,
 }
 
+/// An account as the client wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct AccountInput {
+    /// The name of the customer.
+    pub name: String,
+    /// The external reference and the metadata.
+    pub annotations: AnnotationsInput,
+}
+
+impl From<String> for AccountInput {
+    fn from(name: String) -> Self {
+        Self {
+            name,
+            annotations: AnnotationsInput::default(),
+        }
+    }
+}
+
+impl From<&str> for AccountInput {
+    fn from(name: &str) -> Self {
+        name.to_owned().into()
+    }
+}
+
 /// A product as the client wrote it.
 #[derive(Clone, Debug)]
 pub struct ProductInput {
@@ -32,6 +56,8 @@ pub struct ProductInput {
     pub description: String,
     /// Price of one piece.
     pub price: PriceInput,
+    /// The external reference and the metadata.
+    pub annotations: AnnotationsInput,
 }
 
 impl PriceInput {
@@ -55,10 +81,22 @@ impl Commands {
     pub(crate) async fn create_account(
         &self,
         request: &Request,
-        name: String,
+        input: AccountInput,
     ) -> Result<Stored<Account>, ShopError> {
+        let annotations = match input.annotations.check() {
+            Ok(annotations) => annotations,
+            Err(rejection) => {
+                let refused = self
+                    .entities
+                    .reject_creation(Kind::Account, request, rejection);
+                return Ok(account_of(&refused.await?));
+            }
+        };
         let shard = self.entities.shard_of(request.command.new_account().slot());
-        let command = Command::Account(AccountCommand::Create { name });
+        let command = Command::Account(AccountCommand::Create {
+            name: input.name,
+            annotations,
+        });
         let created = self.entities.create(Kind::Account, shard, command, request);
         Ok(account_of(&created.await?))
     }
@@ -68,8 +106,10 @@ impl Commands {
         request: &Request,
         input: ProductInput,
     ) -> Result<Stored<Product>, ShopError> {
-        let price = match input.price.check() {
-            Ok(price) => price,
+        let checked = input.price.check();
+        let checked = checked.and_then(|price| Ok((price, input.annotations.check()?)));
+        let (price, annotations) = match checked {
+            Ok(checked) => checked,
             Err(rejection) => {
                 let refused = self
                     .entities
@@ -82,6 +122,7 @@ impl Commands {
             name: input.name,
             description: input.description,
             price,
+            annotations,
         });
         let created = self.entities.create(Kind::Product, shard, command, request);
         Ok(product_of(&created.await?))
@@ -120,6 +161,17 @@ impl Commands {
         let price = price.check()?;
         self.command_product(request, target, ProductCommand::Reprice { price })
             .await
+    }
+
+    /// The currency of the product is known to its owner only, so the amount is parsed there.
+    pub(crate) async fn reprice_in_own_currency(
+        &self,
+        request: &Request,
+        target: Target<'_>,
+        amount: String,
+    ) -> Result<Stored<Product>, ShopError> {
+        let reprice = ProductCommand::RepriceInOwnCurrency { amount };
+        self.command_product(request, target, reprice).await
     }
 
     pub(crate) async fn command_order(

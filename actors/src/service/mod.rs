@@ -1,11 +1,12 @@
 //! The stateless services between a front end and the shards.
 
 pub(crate) mod commands;
+pub(crate) mod config;
 mod deduplication;
 mod entity_client;
 pub(crate) mod lists;
 pub(crate) mod placing;
 mod queries;
+pub(crate) mod references;
 mod reply;
 pub(crate) mod shop;
-pub(crate) mod shop_config;

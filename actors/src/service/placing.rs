@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    AccountId, Command, Kind, Order, OrderCommand, PlaceOrder, ProductId, Quote, QuotedLine,
-    Rejection, RequestedLine, State, Stored, check_lines,
+    AccountId, Annotations, AnnotationsInput, Command, Kind, Order, OrderCommand, PlaceOrder,
+    ProductId, Quote, QuotedLine, Rejection, RequestedLine, State, Stored, check_lines,
 };
 use futures_util::future::{join, join_all};
 
@@ -22,6 +22,8 @@ pub struct OrderInput {
     pub account_id: String,
     /// Products and their quantities, in the order of the client.
     pub lines: Vec<OrderLineInput>,
+    /// The external reference and the metadata.
+    pub annotations: AnnotationsInput,
 }
 
 /// A line of an [`OrderInput`].
@@ -37,6 +39,7 @@ pub struct OrderLineInput {
 struct CheckedOrder {
     account_id: AccountId,
     lines: Vec<RequestedLine>,
+    annotations: Annotations,
 }
 
 impl OrderInput {
@@ -57,7 +60,11 @@ impl OrderInput {
             .map(line)
             .collect::<Result<Vec<_>, Rejection>>()?;
         check_lines(&lines)?;
-        Ok(CheckedOrder { account_id, lines })
+        Ok(CheckedOrder {
+            account_id,
+            lines,
+            annotations: self.annotations.check()?,
+        })
     }
 }
 
@@ -92,7 +99,11 @@ impl Placing {
         match self.quote(request, order, input).await {
             Ok(lines) => {
                 let account_id = order.account_id;
-                let place = OrderCommand::Place(PlaceOrder { account_id, lines });
+                let place = OrderCommand::Place(PlaceOrder {
+                    account_id,
+                    lines,
+                    annotations: order.annotations.clone(),
+                });
                 self.entities
                     .create(Kind::Order, shard, Command::Order(place), request)
                     .await

@@ -19,13 +19,14 @@ use crate::local_shards::LocalShards;
 use crate::membership;
 use crate::messages::Snapshot;
 use crate::request::{Request, Target};
-use crate::service::commands::{Commands, PriceInput, ProductInput};
+use crate::service::commands::{AccountInput, Commands, PriceInput, ProductInput};
+use crate::service::config::ShopConfig;
 use crate::service::deduplication::Deduplication;
 use crate::service::entity_client::EntityClient;
 use crate::service::lists::Lists;
 use crate::service::placing::{OrderInput, Placing};
 use crate::service::queries::Queries;
-use crate::service::shop_config::ShopConfig;
+use crate::service::references::References;
 use crate::shell::activation::Activations;
 use crate::shell::context::NodeContext;
 use crate::shell::entity_limit::{ActorCounts, EntityLimit};
@@ -36,6 +37,7 @@ pub struct Shop {
     commands: Commands,
     placing: Placing,
     queries: Queries,
+    references: References,
     entity_limit: EntityLimit,
     leases: Vec<ShardLease>,
 }
@@ -103,6 +105,7 @@ impl Shop {
                 router,
                 commands: Commands::new(entities.clone()),
                 placing: Placing::new(entities.clone()),
+                references: References::new(entities.clone(), read_model.clone()),
                 queries: Queries::new(entities, journal, read_model),
                 entity_limit,
                 leases: Vec::new(),
@@ -207,9 +210,9 @@ impl Shop {
     pub async fn create_account(
         &self,
         request: &Request,
-        name: String,
+        input: AccountInput,
     ) -> Result<Stored<Account>, ShopError> {
-        self.commands.create_account(request, name).await
+        self.commands.create_account(request, input).await
     }
 
     /// Creates a product.
@@ -268,6 +271,21 @@ impl Shop {
     ) -> Result<Stored<Product>, ShopError> {
         self.commands
             .reprice_product(request, target.into(), price)
+            .await
+    }
+
+    /// Changes the price of a product, in the currency that it has.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the product does not exist.
+    pub async fn reprice_in_own_currency(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        amount: String,
+    ) -> Result<Stored<Product>, ShopError> {
+        self.commands
+            .reprice_in_own_currency(request, target.into(), amount)
             .await
     }
 
@@ -391,6 +409,11 @@ impl Shop {
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, ShopError> {
         self.queries.history(id, page, budget).await
+    }
+
+    /// Finds entities by their external references.
+    pub const fn references(&self) -> &References {
+        &self.references
     }
 
     /// Lists from the primary.

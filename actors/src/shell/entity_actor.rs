@@ -11,7 +11,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::warn;
 
 use crate::clock::{is_late, now};
-use crate::error::{append_failure, read_failure};
+use crate::error::{already_taken, append_failure, read_failure};
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest, Snapshot};
 use crate::replay::state_at;
 use crate::request::Request;
@@ -210,6 +210,9 @@ impl EntityState {
             Ok(_) => {
                 self.current = Some(next.clone());
                 respond(reply, Ok(ShardReply::State(next)))
+            }
+            Err(AppendError::ReferenceTaken { holder }) => {
+                self.respond_under_lease(reply, ShardReply::Rejected(already_taken(holder)))
             }
             Err(failure) => {
                 let may_be_outdated =

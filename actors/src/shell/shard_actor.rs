@@ -17,7 +17,7 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::clock::{is_late, now, now_monotonic};
-use crate::error::append_failure;
+use crate::error::{already_taken, append_failure};
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
 use crate::request::Request;
 use crate::shell::append::build_append;
@@ -163,6 +163,10 @@ impl ShardState {
                     reply.send(match committed.await {
                         Ok(_) => Ok(ShardReply::State(created)),
                         Err(AppendError::Conflict) => Ok(ShardReply::Exists),
+                        // Proved by the journal: it refused this very append.
+                        Err(AppendError::ReferenceTaken { holder }) => {
+                            Ok(ShardReply::Rejected(already_taken(holder)))
+                        }
                         Err(failure) => Err(append_failure(&failure)),
                     });
                 });

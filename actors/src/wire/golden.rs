@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use fritzy_cluster::{ShardHost, WIRE_MAX, WIRE_MIN};
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, AccountPersonal, Command, CommandId, Currency, EntityId,
-    Fingerprint, Flaw, Kind, Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus,
-    PlaceOrder, Product, ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored,
+    Account, AccountCommand, AccountId, AccountPersonal, Annotations, AnnotationsChange,
+    AnnotationsInput, Argument, Command, CommandId, Currency, EntityId, Fingerprint, Flaw, Kind,
+    Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus, PlaceOrder, Product,
+    ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored,
 };
 use fritzy_testbed::{GoldenFile, require_all, variants};
 use fritzy_types::Timestamp;
@@ -46,14 +47,35 @@ fn money(minor_units: i64) -> Money {
     Money::from_minor_units(minor_units, Currency::USD).expect("in range")
 }
 
+fn annotations() -> Annotations {
+    let input = AnnotationsInput {
+        external_reference: Some("erp-1".into()),
+        metadata: vec![("b".into(), "2".into()), ("a".into(), String::new())],
+    };
+    input.check().expect("valid")
+}
+
+fn annotations_change() -> AnnotationsChange {
+    let entries = vec![("b".into(), Some("2".into())), ("a".into(), None)];
+    let change = AnnotationsChange::parse(&Argument::Value("r".into()), &Argument::Value(entries));
+    change.expect("valid")
+}
+
 fn account_commands() -> Samples<AccountCommand> {
     let commands = samples([
-        ("Create", AccountCommand::Create { name: "Ada".into() }),
+        (
+            "Create",
+            AccountCommand::Create {
+                name: "Ada".into(),
+                annotations: Annotations::default(),
+            },
+        ),
         ("Rename", AccountCommand::Rename { name: "Bo".into() }),
         ("Close", AccountCommand::Close),
+        ("Annotate", AccountCommand::Annotate(annotations_change())),
     ]);
     require_all(
-        variants!(AccountCommand: Create, Rename, Close),
+        variants!(AccountCommand: Create, Rename, Close, Annotate),
         values(&commands),
     );
     commands
@@ -64,6 +86,10 @@ fn product_commands() -> Samples<ProductCommand> {
         name: "Pen".into(),
         description: "blue".into(),
         price: money(99_999),
+        annotations: Annotations::default(),
+    };
+    let reprice = ProductCommand::RepriceInOwnCurrency {
+        amount: "1.50".into(),
     };
     let update = ProductCommand::Update {
         name: Some("Füller".into()),
@@ -74,8 +100,11 @@ fn product_commands() -> Samples<ProductCommand> {
         ("Update", update),
         ("Reprice", ProductCommand::Reprice { price: money(1) }),
         ("Withdraw", ProductCommand::Withdraw),
+        ("Annotate", ProductCommand::Annotate(annotations_change())),
+        ("RepriceInOwnCurrency", reprice),
     ]);
-    let all = variants!(ProductCommand: Create, Update, Reprice, Withdraw);
+    let all = variants!(ProductCommand: Create, Update, Reprice, Withdraw, Annotate,
+        RepriceInOwnCurrency);
     require_all(all, values(&commands));
     commands
 }
@@ -90,6 +119,7 @@ fn order_commands() -> Samples<OrderCommand> {
     let place = PlaceOrder {
         account_id: ACCOUNT,
         lines: vec![QuotedLine { quote, quantity: 2 }],
+        annotations: Annotations::default(),
     };
     let reason = Some("late".into());
     let commands = samples([
@@ -98,8 +128,9 @@ fn order_commands() -> Samples<OrderCommand> {
         ("Complete", OrderCommand::Complete),
         ("Cancel", OrderCommand::Cancel { reason: None }),
         ("Cancel.reason", OrderCommand::Cancel { reason }),
+        ("Annotate", OrderCommand::Annotate(annotations_change())),
     ]);
-    let all = variants!(OrderCommand: Place, Confirm, Complete, Cancel);
+    let all = variants!(OrderCommand: Place, Confirm, Complete, Cancel, Annotate);
     require_all(all, values(&commands));
     commands
 }
@@ -165,6 +196,30 @@ fn requests() -> Samples<ShardRequest> {
     requests
 }
 
+/// Requests and replies with annotations, which have a form since version 3.
+fn annotated() -> (Samples<ShardRequest>, Samples<ShardReply>) {
+    let mut creations: Samples<ShardRequest> = requests();
+    creations.retain_mut(|(name, request)| {
+        name.push_str(".annotations");
+        let ShardRequest::Create { command, .. } = request else {
+            return false;
+        };
+        let given = command.annotations_mut();
+        given.map(|given| *given = annotations()).is_some()
+    });
+    assert_eq!(creations.len(), 3, "one of each kind");
+    let replies = states().into_iter().map(|(name, mut state)| {
+        *state.annotations_mut() = annotations();
+        let version = 300;
+        let snapshot = Arc::new(Stored { version, state });
+        (
+            format!("State.{name}.annotations"),
+            ShardReply::State(snapshot),
+        )
+    });
+    (creations, replies.collect())
+}
+
 fn statuses() -> Samples<OrderStatus> {
     let statuses = samples([
         ("Created", OrderStatus::Created),
@@ -183,6 +238,7 @@ fn states() -> Samples<State> {
         created_at: Timestamp::from_micros(-5),
         closed: true,
         personal: AccountPersonal { name: "Ada".into() },
+        annotations: Annotations::default(),
     };
     let product = Product {
         id: PRODUCT,
@@ -191,6 +247,7 @@ fn states() -> Samples<State> {
         description: "blue".into(),
         price: money(99),
         withdrawn: false,
+        annotations: Annotations::default(),
     };
     let mut states = samples([
         ("Account", State::Account(account)),
@@ -212,6 +269,7 @@ fn states() -> Samples<State> {
             lines: vec![line],
             total: money(198),
             cancel_reason: (status == OrderStatus::Cancelled).then(|| "late".into()),
+            annotations: Annotations::default(),
         })
     }));
     require_all(variants!(State: Account, Product, Order), values(&states));
@@ -251,10 +309,12 @@ fn flaws() -> Samples<Flaw> {
         ),
         ("TooMany", Flaw::TooMany { max: 100 }),
         ("NotAnEntity", Flaw::NotAnEntity),
+        ("NotAKey", Flaw::NotAKey),
+        ("RepeatedKey", Flaw::RepeatedKey),
     ]);
     let all = variants!(Flaw: Empty, TooLong, TooManyBytes, NothingToChange, ControlCharacter,
         NotAnId, NotANumber, Negative, TooManyDecimals, AmountTooLarge, UnknownCurrency, OutOfRange,
-        Repeated, NotACursor, NotWith, TooMany, NotAnEntity);
+        Repeated, NotACursor, NotWith, TooMany, NotAnEntity, NotAKey, RepeatedKey);
     require_all(all, values(&flaws));
     flaws
 }
@@ -304,6 +364,10 @@ fn rejections() -> Samples<Rejection> {
         expected: 1,
         found: 300,
     };
+    let taken = Rejection::AlreadyTaken {
+        field: field(),
+        holder: EntityId::Account(ACCOUNT),
+    };
     rejections.extend(samples([
         ("NothingFound", nothing),
         ("CurrencyMismatch", mismatch),
@@ -315,10 +379,11 @@ fn rejections() -> Samples<Rejection> {
             "AnswerTooLarge",
             Rejection::AnswerTooLarge { bytes_max: 1 << 20 },
         ),
+        ("AlreadyTaken", taken),
     ]));
     let all = variants!(Rejection: Invalid, NotFound, NothingFound, IllegalTransition,
         CurrencyMismatch, AccountClosed, ProductWithdrawn, VersionMismatch, KeyReused,
-        AnswerTooLarge);
+        AnswerTooLarge, AlreadyTaken);
     require_all(all, values(&rejections));
     rejections
 }
@@ -346,7 +411,13 @@ fn bodies_have_their_golden_bytes_in_every_version() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/bodies.txt");
     let mut golden = GoldenFile::read(path);
     for wire in WIRE_MIN..=WIRE_MAX {
-        for (name, request) in requests() {
+        let (mut requests, mut replies) = (requests(), replies());
+        if wire >= ANNOTATED {
+            let annotated = annotated();
+            requests.extend(annotated.0);
+            replies.extend(annotated.1);
+        }
+        for (name, request) in requests {
             let bytes = LocalShards::encode_request(&request, wire);
             golden.compare(&format!("v{wire} request {name}"), &bytes, |bytes| {
                 let deadline = Deadline::at(Instant::now());
@@ -355,7 +426,7 @@ fn bodies_have_their_golden_bytes_in_every_version() {
                 Ok(LocalShards::encode_request(&decoded, wire))
             });
         }
-        for (name, reply) in replies() {
+        for (name, reply) in replies {
             let bytes = LocalShards::encode_reply(&reply, wire);
             golden.compare(&format!("v{wire} reply {name}"), &bytes, |bytes| {
                 let decoded = LocalShards::decode_reply(bytes, wire);
@@ -384,10 +455,50 @@ fn body_of_a_newer_version_is_unreadable() {
         let decoded = LocalShards::decode_reply(&longer, WIRE_MAX);
         assert!(decoded.is_err(), "{name}: {decoded:?}");
     }
+    // Annotations of a command that has none.
+    let (_, close) = requests().pop().expect("a request");
+    let bytes = LocalShards::encode_request(&close, WIRE_MAX);
+    let without = bytes.strip_suffix(&[0]).expect("no annotations");
+    let misplaced = [without, &[1], &to_bytes(&annotations())].concat();
+    let decoded = LocalShards::decode_request(&misplaced, deadline, WIRE_MAX);
+    let unreadable = decoded.expect_err("misplaced").to_string();
+    assert!(unreadable.contains("of no entity"), "{unreadable}");
     // A variant of each enum on the way to a command.
     for unknown in [&[200][..], &[0, 200], &[0, 0, 200]] {
         let decoded = LocalShards::decode_request(unknown, deadline, WIRE_MAX);
         let unreadable = decoded.expect_err("an unknown variant").to_string();
         assert!(unreadable.contains("200"), "{unreadable}");
+    }
+}
+
+#[test]
+fn older_node_is_sent_a_state_without_annotations() {
+    let (_, replies) = annotated();
+    for (name, reply) in replies {
+        let bytes = LocalShards::encode_reply(&reply, WIRE_MIN);
+        let decoded = LocalShards::decode_reply(&bytes, WIRE_MIN).expect("decodes");
+        let (ShardReply::State(sent), ShardReply::State(received)) = (reply, decoded) else {
+            panic!("{name}")
+        };
+        assert!(received.state.annotations().is_empty(), "{name}");
+        let mut bare = (*sent).clone();
+        *bare.state.annotations_mut() = Annotations::default();
+        assert_eq!(*received, bare, "{name}");
+    }
+}
+
+#[test]
+fn only_requests_that_write_annotations_need_newer_nodes() {
+    for (name, request) in requests() {
+        let needed = LocalShards::required_wire(&request);
+        let expected = if name.ends_with(".Annotate") {
+            ANNOTATED
+        } else {
+            WIRE_MIN
+        };
+        assert_eq!(needed, expected, "{name}");
+    }
+    for (name, request) in annotated().0 {
+        assert_eq!(LocalShards::required_wire(&request), ANNOTATED, "{name}");
     }
 }

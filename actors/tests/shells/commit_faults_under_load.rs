@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use fritzy_actors::{OrderInput, OrderLineInput, Request, Shop, ShopError};
 use fritzy_domain::{
-    AccountCommand, Code, CommandId, EntityId, OrderCommand, ProductCommand, State, Version,
+    AccountCommand, AnnotationsInput, Code, CommandId, EntityId, OrderCommand, ProductCommand,
+    State, Version,
 };
 use fritzy_testbed_shop::audit;
 use futures_util::future::join_all;
@@ -58,7 +59,10 @@ async fn act(
         Ok((order?.version, None))
     };
     match what {
-        0 => Ok((shop.create_account(request, name).await?.version, None)),
+        0 => Ok((
+            shop.create_account(request, name.into()).await?.version,
+            None,
+        )),
         1 => {
             let rename = AccountCommand::Rename { name };
             let renamed = shop.command_account(request, account, rename).await?;
@@ -82,6 +86,7 @@ async fn act(
                     product_id: product.into(),
                     quantity: 1,
                 }],
+                annotations: AnnotationsInput::default(),
             };
             let placed = shop.place_order(request, &input).await?;
             Ok((placed.version, Some(placed.state.id.to_string())))

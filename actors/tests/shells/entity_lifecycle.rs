@@ -168,6 +168,13 @@ async fn stale_expected_version_is_rejected_for_every_command() {
         Code::VersionMismatch
     );
     let product = order.lines[0].product_id.to_string();
+    let reprice = shop
+        .reprice_in_own_currency(&unkeyed(), at_version(&product, 2), "1".into())
+        .await;
+    assert_eq!(
+        reprice.expect_err("must be rejected").code(),
+        Code::VersionMismatch
+    );
     let withdraw = ProductCommand::Withdraw;
     let withdrawn = shop
         .command_product(&unkeyed(), at_version(&product, 1), withdraw)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, AppendOutcome, Appending, CommandId, EntityId,
-    Journal, JournalWriter, KeysetPage, Kind, ListCounts, MemoryBudget, Order, OrderFilter,
-    OrderId, OrderListPage, OrderLists, OrderSlice, OrderTimes, Page, Product, ReadModel, RowCount,
-    State, Stored, Version,
+    ExternalReference, Journal, JournalWriter, KeysetPage, Kind, ListCounts, MemoryBudget, Order,
+    OrderFilter, OrderId, OrderListPage, OrderLists, OrderSlice, OrderTimes, Page, Product,
+    ReadModel, RowCount, State, Stored, Version,
 };
 use fritzy_types::StorageError;
 use tokio::sync::Notify;
@@ -159,6 +159,14 @@ impl ReadModel for SlowReads {
         command: CommandId,
     ) -> Result<Option<EntityId>, StorageError> {
         self.inner.find_creation(kind, command).await
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        self.inner.find_reference(kind, reference).await
     }
 
     async fn accounts(

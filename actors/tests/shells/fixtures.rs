@@ -7,8 +7,8 @@ use fritzy_actors::{
     OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError,
 };
 use fritzy_domain::{
-    Account, AccountId, CommandId, Fingerprint, FingerprintBuilder, KeyScope, Order, Page, Product,
-    Stored, UnlimitedBudget,
+    Account, AccountId, AnnotationsInput, CommandId, Fingerprint, FingerprintBuilder, KeyScope,
+    Order, Page, Product, Stored, UnlimitedBudget,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use fritzy_types::{Deadline, NodeId, ShardCount};
@@ -143,6 +143,7 @@ pub(crate) fn product_input(price: &str, currency: &str) -> ProductInput {
             amount_field: "price",
             currency: currency.into(),
         },
+        annotations: AnnotationsInput::default(),
     }
 }
 
@@ -154,6 +155,7 @@ pub(crate) fn order_input(account: &Account, lines: &[(&Product, i64)]) -> Order
     OrderInput {
         account_id: account.id.to_string(),
         lines: lines.iter().map(line).collect(),
+        annotations: AnnotationsInput::default(),
     }
 }
 

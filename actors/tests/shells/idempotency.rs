@@ -77,7 +77,7 @@ async fn i8_key_with_other_content_is_rejected() {
     );
     // Also when the other content is invalid by itself.
     let invalid = keyed("createAccount", "k", "");
-    let refused = shop.create_account(&invalid, String::new()).await;
+    let refused = shop.create_account(&invalid, "".into()).await;
     assert_eq!(
         refused.expect_err("must be rejected").code(),
         Code::IdempotencyKeyReused

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{OrderInput, OrderLineInput, Request, ShopConfig};
-use fritzy_domain::{FingerprintBuilder, KeyScope};
+use fritzy_domain::{AnnotationsInput, FingerprintBuilder, KeyScope};
 
 use super::allowed_settings::Setting;
 use super::basket::Basket;
@@ -88,6 +88,7 @@ impl Caller for CreatingCaller {
         let input = OrderInput {
             account_id: accounts[basket.account].clone(),
             lines: basket.lines.into_iter().map(line).collect(),
+            annotations: AnnotationsInput::default(),
         };
         self.created += 1;
         let request = if self.keyed {

@@ -3,6 +3,7 @@
 
 use fritzy_actors::{PriceInput, ProductInput, Shop, ShopConfig, ShopError};
 use fritzy_bench_support::{Sampled, sample_ids, seed_orders};
+use fritzy_domain::AnnotationsInput;
 use fritzy_persistence::{PostgresConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -46,7 +47,7 @@ impl Dataset {
     pub(super) async fn create(shop: &Shop, size: DatasetSize) -> Result<Self, BenchError> {
         let accounts = create_each(size.accounts, |number| async move {
             let name = account_name(number);
-            let created = shop.create_account(&unkeyed(), name).await?;
+            let created = shop.create_account(&unkeyed(), name.into()).await?;
             Ok(created.state.id.to_string())
         });
         let products = create_each(size.products, |number| async move {
@@ -114,6 +115,7 @@ fn product(number: usize) -> ProductInput {
             amount_field: "price",
             currency: "USD".to_owned(),
         },
+        annotations: AnnotationsInput::default(),
     }
 }
 

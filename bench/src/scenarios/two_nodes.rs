@@ -101,7 +101,7 @@ async fn create_accounts(shop: &Shop, seed: u64, count: usize) -> Result<(), Ben
             fingerprint: None,
             deadline: deadline(),
         };
-        let created = shop.create_account(&request, name).await;
+        let created = shop.create_account(&request, name.into()).await;
         let id = created.map_err(preparing)?.state.id.to_string();
         let read = shop.account(&id, deadline()).await;
         read.map(drop).map_err(preparing)

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
-use fritzy_domain::{Account, AccountId, AccountPersonal, Stored};
+use fritzy_domain::{Account, AccountId, AccountPersonal, Annotations, Stored};
 use fritzy_types::Timestamp;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -45,6 +45,7 @@ impl BaselineServer {
                     created_at,
                     closed: false,
                     personal,
+                    annotations: Annotations::default(),
                 },
             ))
         };

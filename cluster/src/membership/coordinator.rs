@@ -233,6 +233,10 @@ impl<H: ShardHost> MembershipCoordinator<H> {
 
     /// Notes a change of nodes or owners.
     async fn apply_state(&mut self, state: ClusterState) {
+        let live = state.nodes.iter().filter(|record| !record.fenced);
+        let newest = live.map(|record| record.node.wire_max);
+        // Before the owners: a shard that starts here must be judged by the nodes of this state.
+        self.router.map().set_wires(newest);
         self.router.map().apply(self.me, ownership_of(&state));
         let may_own =
             |record: &&NodeRecord| !record.fenced && !record.draining && record.node.roles.entities;

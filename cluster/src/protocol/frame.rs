@@ -12,6 +12,7 @@ pub const WIRE_MIN: u16 = 2;
 ///
 /// - 2: a frame is one value. If one message in it cannot be decoded, none can.
 /// - 3: each message is in an envelope, so that it can be replied to even if it cannot be decoded.
+///   The bodies of creations and states end with their annotations.
 pub const WIRE_MAX: u16 = 3;
 
 /// What one dispatcher receives in one piece.

@@ -5,6 +5,7 @@ use std::future::Future;
 use fritzy_types::{Deadline, Failure, ShardId};
 
 use crate::protocol::codec::Unreadable;
+use crate::protocol::frame::WIRE_MIN;
 
 /// Why a host returns no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,12 @@ pub trait ShardHost: Send + Sync + 'static {
 
     /// Whether a request may be sent again when its outcome is unknown.
     fn is_idempotent(request: &Self::Request) -> bool;
+
+    /// The oldest version of the wire format that every node must know before the request may be
+    /// handled by any. What it writes would be lost on older nodes, or would stop them.
+    fn required_wire(_request: &Self::Request) -> u16 {
+        WIRE_MIN
+    }
 
     /// Encodes a request for another node, without its deadline.
     fn encode_request(request: &Self::Request, wire: u16) -> Vec<u8>;

@@ -104,12 +104,14 @@ impl<H: ShardHost> Router<H> {
     ) -> Result<H::Reply, Failure> {
         // The common case needs none of what follows.
         let request = match self.map.location(shard) {
-            ShardLocation::Local => match self.ask_local(shard, deadline, request).await {
-                Ok(reply) => return Ok(reply),
-                Err(HostError::Failed(failure)) => return Err(failure),
-                Err(HostError::NotHere(request)) => request,
-            },
-            ShardLocation::Remote(_) | ShardLocation::Unassigned => request,
+            ShardLocation::Local if !self.is_ahead_of_nodes(&request) => {
+                match self.ask_local(shard, deadline, request).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(HostError::Failed(failure)) => return Err(failure),
+                    Err(HostError::NotHere(request)) => request,
+                }
+            }
+            _ => request,
         };
         self.ask_until(shard, deadline, request).await
     }
@@ -158,12 +160,20 @@ impl<H: ShardHost> Router<H> {
         }
     }
 
+    /// Whether a node of the cluster does not know what a request writes.
+    fn is_ahead_of_nodes(&self, request: &H::Request) -> bool {
+        H::required_wire(request) > self.map.oldest_wire()
+    }
+
     async fn try_once(
         &self,
         shard: ShardId,
         deadline: Deadline,
         request: H::Request,
     ) -> Attempt<H> {
+        if self.is_ahead_of_nodes(&request) {
+            return Attempt::Done(Err(older_nodes()));
+        }
         match self.map.location(shard) {
             ShardLocation::Local => match self.ask_local(shard, deadline, request).await {
                 Ok(reply) => Attempt::Done(Ok(reply)),
@@ -207,6 +217,10 @@ impl<H: ShardHost> Router<H> {
         }) else {
             return Attempt::Retry(request);
         };
+        // The nodes as last read may not include this one.
+        if H::required_wire(&request) > wire {
+            return Attempt::Done(Err(older_nodes()));
+        }
         let body = H::encode_request(&request, wire);
         let unreadable = |what: String| {
             Failure::Unavailable(format!("the nodes run different versions: {what}"))
@@ -240,6 +254,11 @@ impl<H: ShardHost> Router<H> {
             Err(AskError::DeadlineExceeded) => Attempt::Done(Err(Failure::DeadlineExceeded)),
         }
     }
+}
+
+fn older_nodes() -> Failure {
+    let reason = "a node of an older version, which does not know this, is in the cluster";
+    Failure::Unavailable(reason.into())
 }
 
 /// Waits for a change of the map, at most [`RETRY_INTERVAL`]; `false` once the deadline has passed.

@@ -1,9 +1,12 @@
 //! Which node owns which shard, as far as this node knows.
 
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use fritzy_types::{Epoch, NodeId, ShardCount, ShardId, ShardLease, Slot};
 use tokio::sync::watch;
+
+use crate::protocol::frame::WIRE_MAX;
 
 /// Where a shard runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct ShardMap {
     count: ShardCount,
     entries: RwLock<Vec<ShardEntry>>,
     changes: watch::Sender<u64>,
+    /// The newest version of the wire format that all live nodes know.
+    oldest_wire: AtomicU16,
 }
 
 impl ShardMap {
@@ -44,7 +49,19 @@ impl ShardMap {
             count,
             entries: RwLock::new(vec![unassigned; usize::from(count.get())]),
             changes: watch::Sender::new(0),
+            oldest_wire: AtomicU16::new(WIRE_MAX),
         }
+    }
+
+    /// The newest version of the wire format that all live nodes know, as last read.
+    pub fn oldest_wire(&self) -> u16 {
+        self.oldest_wire.load(Ordering::Relaxed)
+    }
+
+    /// Records the newest version of each live node, this one included.
+    pub(crate) fn set_wires(&self, newest: impl Iterator<Item = u16>) {
+        let oldest = newest.min().unwrap_or(WIRE_MAX);
+        self.oldest_wire.store(oldest, Ordering::Relaxed);
     }
 
     /// How many shards there are.

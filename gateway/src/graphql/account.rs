@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 
+use super::annotations::{MetadataEntry, entries_of, reference_of};
 use super::budgeted::{Row, Text, reserve_edges};
 use super::connection::ListConnection;
 use super::errors::{FieldResult, rejected};
@@ -64,6 +65,16 @@ impl AccountObject {
     /// Whether the account is closed: it is read-only and cannot order.
     async fn closed(&self) -> bool {
         self.state().closed
+    }
+
+    /// Reference of another system, unique among open accounts.
+    async fn external_reference(&self) -> Option<Text<'_>> {
+        reference_of(&self.state().annotations)
+    }
+
+    /// Metadata, by key; empty if there is none.
+    async fn metadata(&self) -> Vec<Row<MetadataEntry<'_>>> {
+        entries_of(&self.state().annotations)
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.

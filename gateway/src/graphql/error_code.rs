@@ -28,6 +28,8 @@ pub(super) enum ErrorCode {
     VersionMismatch,
     /// The key was used before, for the same mutation with other content.
     IdempotencyKeyReused,
+    /// Another account, product or order has the external reference; `holder` is its id.
+    AlreadyTaken,
     /// The response would exceed its memory budget.
     AnswerTooLarge,
     /// Search is unavailable; everything else works.

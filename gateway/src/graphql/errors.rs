@@ -75,8 +75,12 @@ impl ApiError {
             if let Some(field) = rejection.field() {
                 extensions.set("field", field);
             }
-            if let Rejection::Invalid { flaw, .. } = rejection {
-                extensions.set("reason", flaw.reason());
+            match rejection {
+                Rejection::Invalid { flaw, .. } => extensions.set("reason", flaw.reason()),
+                Rejection::AlreadyTaken { holder, .. } => {
+                    extensions.set("holder", holder.as_uuid().to_string());
+                }
+                _ => {}
             }
         }
         extensions

@@ -2,10 +2,12 @@
 
 use async_graphql::InputObject;
 use fritzy_actors::{
-    OrderInput as ShopOrder, OrderLineInput, PriceInput, ProductInput as ShopProduct,
+    AccountInput as ShopAccount, OrderInput as ShopOrder, OrderLineInput, PriceInput,
+    ProductInput as ShopProduct,
 };
 use fritzy_domain::Currency;
 
+use super::annotations::{self, MetadataEntryInput};
 use super::scalars::Decimal;
 
 /// Account to create, for a new customer.
@@ -13,6 +15,19 @@ use super::scalars::Decimal;
 pub(crate) struct AccountInput {
     /// Name: one line of 1 to 200 characters.
     pub(crate) name: String,
+    /// Reference of another system: one line of 1 to 128 characters, unique among open accounts.
+    pub(crate) external_reference: Option<String>,
+    /// Metadata: at most 20 entries, and 8192 bytes in all.
+    pub(crate) metadata: Option<Vec<MetadataEntryInput>>,
+}
+
+impl AccountInput {
+    pub(crate) fn into_shop(self) -> ShopAccount {
+        ShopAccount {
+            name: self.name,
+            annotations: annotations::input(self.external_reference, self.metadata),
+        }
+    }
 }
 
 /// Product to create, priced in the shop's currency.
@@ -24,6 +39,10 @@ pub(crate) struct ProductInput {
     pub(crate) description: String,
     /// Price of one unit: 0 or more, with at most the decimals of the currency.
     pub(crate) price: Decimal,
+    /// Reference of another system: one line of 1 to 128 characters, unique among products that are not withdrawn.
+    pub(crate) external_reference: Option<String>,
+    /// Metadata: at most 20 entries, and 8192 bytes in all.
+    pub(crate) metadata: Option<Vec<MetadataEntryInput>>,
 }
 
 impl ProductInput {
@@ -37,6 +56,7 @@ impl ProductInput {
             name: self.name,
             description: self.description,
             price,
+            annotations: annotations::input(self.external_reference, self.metadata),
         }
     }
 }
@@ -46,7 +66,7 @@ impl ProductInput {
 pub(crate) struct MoneyInput {
     /// Decimal digits, such as "1999.98".
     pub(crate) amount: String,
-    /// ISO 4217 code; defaults to the shop's currency.
+    /// ISO 4217 code; defaults to the shop's currency, and for a new price to the product's.
     pub(crate) currency: Option<String>,
 }
 
@@ -59,6 +79,10 @@ pub(crate) struct PricedProductInput {
     pub(crate) description: String,
     /// Price of one unit: 0 or more, with at most the decimals of the currency.
     pub(crate) price: MoneyInput,
+    /// Reference of another system: one line of 1 to 128 characters, unique among products that are not withdrawn.
+    pub(crate) external_reference: Option<String>,
+    /// Metadata: at most 20 entries, and 8192 bytes in all.
+    pub(crate) metadata: Option<Vec<MetadataEntryInput>>,
 }
 
 impl PricedProductInput {
@@ -68,6 +92,7 @@ impl PricedProductInput {
             name: self.name,
             description: self.description,
             price,
+            annotations: annotations::input(self.external_reference, self.metadata),
         }
     }
 }
@@ -99,6 +124,10 @@ pub(crate) struct OrderInput {
     pub(crate) account_id: String,
     /// 1 to 100 lines, all priced in one currency.
     pub(crate) products: Vec<OrderProductInput>,
+    /// Reference of another system: one line of 1 to 128 characters, unique among orders.
+    pub(crate) external_reference: Option<String>,
+    /// Metadata: at most 20 entries, and 8192 bytes in all.
+    pub(crate) metadata: Option<Vec<MetadataEntryInput>>,
 }
 
 impl OrderInput {
@@ -110,6 +139,7 @@ impl OrderInput {
         ShopOrder {
             account_id: self.account_id,
             lines: self.products.into_iter().map(line).collect(),
+            annotations: annotations::input(self.external_reference, self.metadata),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added to them.
 
 mod account;
+mod annotations;
 mod app;
 mod budgeted;
 mod connection;
@@ -23,6 +24,7 @@ mod order_times;
 mod pagination;
 mod product;
 mod query;
+mod reference_query;
 mod related;
 mod relay;
 mod request;

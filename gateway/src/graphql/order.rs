@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object};
 use fritzy_domain::OrderStatus;
 
+use super::annotations::{MetadataEntry, entries_of, reference_of};
 use super::budgeted::{Row, Text};
 use super::errors::FieldResult;
 use super::objects::{AccountObject, OrderObject};
@@ -98,6 +99,16 @@ impl OrderObject {
     /// Reason for the cancellation, if one was given.
     async fn cancel_reason(&self) -> Option<Text<'_>> {
         self.state().cancel_reason.as_deref().map(Text)
+    }
+
+    /// Reference of another system, unique among orders.
+    async fn external_reference(&self) -> Option<Text<'_>> {
+        reference_of(&self.state().annotations)
+    }
+
+    /// Metadata, by key; empty if there is none.
+    async fn metadata(&self) -> Vec<Row<MetadataEntry<'_>>> {
+        entries_of(&self.state().annotations)
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.

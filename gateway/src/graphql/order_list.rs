@@ -112,7 +112,7 @@ mod tests {
 
     use async_graphql::connection::CursorType as _;
     use fritzy_domain::{
-        AccountId, Currency, Money, Order, OrderFilter, OrderId, OrderStatus, Stored,
+        AccountId, Annotations, Currency, Money, Order, OrderFilter, OrderId, OrderStatus, Stored,
     };
     use fritzy_types::Timestamp;
     use uuid::Uuid;
@@ -136,6 +136,7 @@ mod tests {
             lines: vec![],
             total: money.expect("in range"),
             cancel_reason: None,
+            annotations: Annotations::default(),
         }
     }
 

@@ -3,7 +3,8 @@
 use async_graphql::{ID, Object, SimpleObject};
 use fritzy_domain::{Money, Product, Stored};
 
-use super::budgeted::Text;
+use super::annotations::{MetadataEntry, entries_of, reference_of};
+use super::budgeted::{Row, Text};
 use super::scalars::{Decimal, MinorUnits, Time};
 
 /// Exact amount of money.
@@ -68,6 +69,16 @@ impl ProductObject {
     /// Whether the product is withdrawn: it is read-only and cannot be ordered.
     async fn withdrawn(&self) -> bool {
         self.0.state.withdrawn
+    }
+
+    /// Reference of another system, unique among products that are not withdrawn.
+    async fn external_reference(&self) -> Option<Text<'_>> {
+        reference_of(&self.0.state.annotations)
+    }
+
+    /// Metadata, by key; empty if there is none.
+    async fn metadata(&self) -> Vec<Row<MetadataEntry<'_>>> {
+        entries_of(&self.0.state.annotations)
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.

@@ -15,6 +15,7 @@ use super::order_filter::{OrderFilterInput, OrderSortEnum};
 use super::order_list::read_orders;
 use super::pagination::{PaginationInput, page};
 use super::product::ProductObject;
+use super::reference_query::{account_by, order_by, product_by};
 use super::related::{order_object, prefetch_orders};
 use super::relay::{List, Window};
 use super::request::{budget, lists, request};
@@ -264,6 +265,33 @@ impl Query {
         #[graphql(desc = "Id of the order.")] id: String,
     ) -> Option<FieldResult<OrderObject>> {
         Some(read_order(context, &id).await)
+    }
+
+    /// The open account with this external reference; null if there is none.
+    async fn account_by_reference(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "External reference, as it was given.")] external_reference: String,
+    ) -> Option<FieldResult<AccountObject>> {
+        account_by(context, &external_reference).await
+    }
+
+    /// The product with this external reference that is not withdrawn; null if there is none.
+    async fn product_by_reference(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "External reference, as it was given.")] external_reference: String,
+    ) -> Option<FieldResult<ProductObject>> {
+        product_by(context, &external_reference).await
+    }
+
+    /// The order with this external reference; null if there is none.
+    async fn order_by_reference(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "External reference, as it was given.")] external_reference: String,
+    ) -> Option<FieldResult<OrderObject>> {
+        order_by(context, &external_reference).await
     }
 }
 

@@ -54,6 +54,10 @@ MEANT = {
     "query": st.sampled_from([None, None, None, "lamp"]),
     "createdFrom": st.one_of(st.none(), times),
     "createdBefore": st.one_of(st.none(), times),
+    # There are few references, so that some are taken.
+    "externalReference": st.one_of(st.none(), st.integers(0, 30).map("ref {}".format)),
+    "key": st.sampled_from(["tier", "source", "x:y", "a.b-c_1"]),
+    "value": st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=30),
 }
 
 # Values that no client sends on purpose, for arguments of any name.
@@ -84,6 +88,9 @@ OF_STOCK = {
     "confirmOrder": "order",
     "completeOrder": "confirmed",
     "cancelOrder": "order",
+    "annotateAccount": "account",
+    "annotateProduct": "product",
+    "annotateOrder": "order",
 }
 
 # Arguments from schemathesis; ids that exist; also arguments that a shop accepts; ids of other kinds and edge values.

@@ -2,18 +2,20 @@
 
 use std::collections::HashSet;
 
-use fritzy_domain::{CommandId, EntityId};
+use fritzy_domain::{CommandId, EntityId, ExternalReference, Kind};
 use tokio::sync::oneshot;
 
 use super::command::{AppendRequest, CommitterCommand, CursorSave};
 
-/// Builds batches. A batch that would hold two appends of an entity, or two of one idempotency key,
-/// ends before the second: whether the second is right depends on the first.
+/// Builds batches. A batch that would hold two appends of an entity, of one idempotency key, or with
+/// one external reference, ends before the second: whether the second is right depends on the
+/// first.
 #[derive(Default)]
 pub(super) struct BatchBuilder {
     batch: Batch,
     entities: HashSet<EntityId>,
     keyed: HashSet<CommandId>,
+    references: HashSet<(Kind, ExternalReference)>,
     /// Begins the next batch.
     deferred: Option<AppendRequest>,
 }
@@ -48,15 +50,22 @@ impl BatchBuilder {
                 self.batch.closing = true;
             }
             CommitterCommand::Append(request) => {
+                let kind = request.append.entity.kind();
+                let claimed = request.append.claimed_reference();
+                let claimed = claimed.map(|reference| (kind, reference.clone()));
                 let keyed = request.append.fingerprint.map(|_| request.append.command);
                 if self.entities.contains(&request.append.entity)
                     || keyed.is_some_and(|command| self.keyed.contains(&command))
+                    || claimed
+                        .as_ref()
+                        .is_some_and(|claimed| self.references.contains(claimed))
                 {
                     self.deferred = Some(request);
                     return;
                 }
                 self.entities.insert(request.append.entity);
                 self.keyed.extend(keyed);
+                self.references.extend(claimed);
                 self.batch.appends.push(request);
             }
         }
@@ -66,6 +75,7 @@ impl BatchBuilder {
     pub(super) fn finish(&mut self) -> Batch {
         self.entities.clear();
         self.keyed.clear();
+        self.references.clear();
         let batch = std::mem::take(&mut self.batch);
         if let Some(deferred) = self.deferred.take() {
             self.push(CommitterCommand::Append(deferred));

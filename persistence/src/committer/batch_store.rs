@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Append, CursorMove, Position};
+use fritzy_domain::{Append, CursorMove, EntityId, Position};
 use fritzy_types::{ShardId, ShardLease, StorageError};
 use uuid::Uuid;
 
@@ -24,6 +24,8 @@ pub(crate) enum BatchError {
     Fenced(Vec<ShardLease>),
     /// The appends at these indexes conflict with rows that exist.
     Conflicts(Vec<usize>),
+    /// Other entities have the external references of these appends.
+    ReferencesTaken(Vec<TakenReference>),
     /// The store rejects an append of the batch without naming it.
     Rejected(String),
     /// A transient failure: the batch is not written and never will be. It may be tried again.
@@ -35,6 +37,15 @@ pub(crate) enum BatchError {
     },
 }
 
+/// An append whose external reference another entity has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TakenReference {
+    /// The index of the append in its batch.
+    pub(crate) index: usize,
+    /// The entity that has it.
+    pub(crate) holder: EntityId,
+}
+
 /// A store that writes batches. Its one caller waits for each result.
 #[async_trait]
 pub(crate) trait BatchStore: Send + 'static {
@@ -44,8 +55,8 @@ pub(crate) trait BatchStore: Send + 'static {
     -> Result<HashMap<ShardId, Position>, BatchError>;
 
     /// Writes events and states of the whole batch durably, or nothing. Rejects the batch when any
-    /// lease in it is not the newest. No two appends of a batch have the same entity or the same
-    /// keyed command.
+    /// lease in it is not the newest. No two appends of a batch have the same entity, the same keyed
+    /// command, or claim the same external reference of a kind.
     async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError>;
 
     /// Saves cursors of a projection durably. Returns the shards whose cursors were not saved:

@@ -21,6 +21,10 @@ pub(super) struct CursorSave {
 }
 
 /// One entry of the queue.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all entries are appends: a box would be one more allocation for each"
+)]
 pub(super) enum CommitterCommand {
     Append(AppendRequest),
     /// Saved after the batch that is built at the same time.

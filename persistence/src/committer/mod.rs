@@ -11,7 +11,9 @@ mod metrics;
 mod step_clock;
 mod task;
 
-pub(crate) use batch_store::{BatchError, BatchStore, Sequenced, creation_key, leases};
+pub(crate) use batch_store::{
+    BatchError, BatchStore, Sequenced, TakenReference, creation_key, leases,
+};
 pub(crate) use handle::Committer;
 pub use handle::CommitterConfig;
 pub(crate) use step_clock::StepClock;

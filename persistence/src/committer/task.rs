@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use super::batch_builder::BatchBuilder;
-use super::batch_store::{BatchError, BatchStore, Sequenced};
+use super::batch_store::{BatchError, BatchStore, Sequenced, TakenReference};
 use super::command::{AppendRequest, CommitterCommand, append_stopped, save_stopped};
 use super::commit_feeds::CommitFeeds;
 use super::metrics::CommitterMetrics;
@@ -157,6 +157,7 @@ impl<S: BatchStore> Task<S> {
                 }
                 Err(BatchError::Fenced(leases)) => reply_fenced(batch, &leases),
                 Err(BatchError::Conflicts(indexes)) => reply_conflicts(batch, &indexes),
+                Err(BatchError::ReferencesTaken(taken)) => reply_taken(batch, &taken),
                 Err(BatchError::Rejected(reason)) if batch.len() > 1 => {
                     debug!(%reason, "the store rejects a batch; splitting it to find the append");
                     parts.push(batch.split_off(batch.len() / 2));
@@ -345,6 +346,26 @@ fn reply_conflicts(batch: Vec<AppendRequest>, indexes: &[usize]) -> Vec<AppendRe
             let _ = request.reply.send(Err(AppendError::Conflict));
         } else {
             rest.push(request);
+        }
+    }
+    rest
+}
+
+/// Fails the appends whose external references others have, and returns the others.
+fn reply_taken(batch: Vec<AppendRequest>, taken: &[TakenReference]) -> Vec<AppendRequest> {
+    debug!(
+        taken = taken.len(),
+        "external references of appends are taken"
+    );
+    let mut rest = Vec::with_capacity(batch.len());
+    for (index, request) in batch.into_iter().enumerate() {
+        match taken.iter().find(|taken| taken.index == index) {
+            Some(TakenReference { holder, .. }) => {
+                let holder = *holder;
+                let failure = AppendError::ReferenceTaken { holder };
+                let _ = request.reply.send(Err(failure));
+            }
+            None => rest.push(request),
         }
     }
     rest

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
-    Product, ReadModel, SortKey, State, Stored,
+    Account, AccountId, CommandId, EntityId, ExternalReference, HeapSize, KeysetPage, Kind,
+    MemoryBudget, Order, Page, Product, ReadModel, SortKey, State, Stored,
 };
 use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
@@ -126,6 +126,16 @@ impl ReadModel for MemoryReadModel {
             .memory
             .read(|state| state.creations.get(&command).copied());
         Ok(found.filter(|entity| entity.kind() == kind))
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        Ok(self
+            .memory
+            .read(|state| state.holder(kind, reference).cloned()))
     }
 
     async fn accounts(

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
+use fritzy_domain::{
+    CommandId, Cursor, EntityId, ExternalReference, Kind, RecordedEvent, State, Stored,
+};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -78,6 +80,17 @@ impl MemoryState {
     pub(super) fn stream(&self, shard: ShardId) -> &[RecordedEvent] {
         let stream = self.journal.get(&shard);
         stream.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The entity of a kind that has an external reference.
+    pub(super) fn holder(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Option<&Stored<State>> {
+        self.states.values().find(|stored| {
+            stored.state.id().kind() == kind && stored.state.held_reference() == Some(reference)
+        })
     }
 
     pub(super) fn owned(&self, shard: ShardId) -> Owned {

@@ -7,7 +7,7 @@ use fritzy_domain::{Cursor, CursorMove, Position, RecordedEvent, Stored};
 use fritzy_types::{ShardId, StorageError};
 
 use super::state::{MemoryState, SharedMemoryStore};
-use crate::committer::{BatchError, BatchStore, Sequenced, leases};
+use crate::committer::{BatchError, BatchStore, Sequenced, TakenReference, leases};
 
 pub(super) struct MemoryBatches {
     memory: SharedMemoryStore,
@@ -74,6 +74,12 @@ impl BatchStore for MemoryBatches {
             if !conflicts.is_empty() {
                 return Err(BatchError::Conflicts(conflicts));
             }
+            let taken: Vec<TakenReference> = (0..batch.len())
+                .filter_map(|index| taken(state, &batch[index], index))
+                .collect();
+            if !taken.is_empty() {
+                return Err(BatchError::ReferencesTaken(taken));
+            }
             for sequenced in batch {
                 apply(state, sequenced);
             }
@@ -91,6 +97,13 @@ fn conflicts(state: &MemoryState, sequenced: &Sequenced<'_>) -> bool {
     let keyed_creation = append.expected_version == 0 && append.fingerprint.is_some();
     version != append.expected_version
         || keyed_creation && state.creations.contains_key(&append.command)
+}
+
+fn taken(state: &MemoryState, sequenced: &Sequenced<'_>, index: usize) -> Option<TakenReference> {
+    let append = sequenced.append;
+    let holder = state.holder(append.entity.kind(), append.claimed_reference()?)?;
+    let holder = holder.state.id();
+    (holder != append.entity).then_some(TakenReference { index, holder })
 }
 
 fn apply(state: &mut MemoryState, Sequenced { append, first }: &Sequenced<'_>) {

@@ -34,6 +34,21 @@ const TIGHTENING: [&str; 9] = [
     "inherits",
 ];
 
+/// Flags that every release only ever sets. A row leaves an index on the unset ones, and never comes
+/// back, so that an older program cannot bring it in conflict with another row.
+const ONE_WAY_FLAGS: [&str; 2] = ["closed", "withdrawn"];
+
+/// What a file has added so far, to be judged by what follows in it.
+#[derive(Default)]
+struct Added {
+    tables: BTreeSet<String>,
+    /// Table and name of the columns that are NULL in every row of a program that does not know
+    /// them.
+    columns: BTreeSet<(String, String)>,
+    /// Functions of triggers that only fill new tables.
+    filling: BTreeSet<String>,
+}
+
 /// Asserts that migrations after `released` only add, or declare a contract that the last release
 /// can still meet.
 pub(crate) fn assert_expand_only(files: &[MigrationFile], released: i64) {
@@ -66,7 +81,7 @@ fn violations(files: &[MigrationFile], released: i64) -> Vec<String> {
 }
 
 fn in_file(sql: &str, released: i64) -> Vec<String> {
-    let mut new = New::default();
+    let mut added = Added::default();
     let mut violations = Vec::new();
     let mut required = None;
     for statement in statements(sql) {
@@ -77,7 +92,7 @@ fn in_file(sql: &str, released: i64) -> Vec<String> {
             required = statement
                 .iter()
                 .find_map(|token| token.trim_matches('\'').parse().ok());
-        } else if !is_addition(&statement, &mut new) {
+        } else if !is_addition(&statement, &mut added) {
             violations.push(format!("not an addition: {}", statement.join(" ")));
         }
     }
@@ -96,31 +111,23 @@ fn in_file(sql: &str, released: i64) -> Vec<String> {
     }
 }
 
-/// What a migration has created so far.
-#[derive(Default)]
-struct New {
-    tables: BTreeSet<String>,
-    /// Functions of triggers that only fill new tables.
-    filling: BTreeSet<String>,
-}
-
 /// Whether a program that does not know a statement is not affected by it.
-fn is_addition(statement: &[String], new: &mut New) -> bool {
+fn is_addition(statement: &[String], added: &mut Added) -> bool {
     let words: Vec<&str> = statement.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["create", "function", ..] => is_filling_function(&words, new),
-        ["create", "trigger", ..] => is_filling_trigger(&words, new),
+        ["create", "function", ..] => is_filling_function(&words, added),
+        ["create", "trigger", ..] => is_filling_trigger(&words, added),
         // The same without the words: an index of that name was built before the migration.
         ["create", "index", "if", "not", "exists", index @ ..] => {
-            is_table_addition(&[&["create", "index"], index].concat(), &mut new.tables)
+            is_table_addition(&[&["create", "index"], index].concat(), added)
         }
-        other => is_table_addition(other, &mut new.tables),
+        other => is_table_addition(other, added),
     }
 }
 
 /// Whether a function of a trigger does nothing but insert into a new table. The insertion can
 /// still fail, and the older program's statement with it: that is for the review to judge.
-fn is_filling_function(words: &[&str], new: &mut New) -> bool {
+fn is_filling_function(words: &[&str], added: &mut Added) -> bool {
     let [
         "create",
         "function",
@@ -148,21 +155,21 @@ fn is_filling_function(words: &[&str], new: &mut New) -> bool {
     let fills = match body.as_slice() {
         [insert, result, end] => {
             insert.first() == Some(&"begin")
-                && fills_new_table(&insert[1..], new)
+                && fills_new_table(&insert[1..], added)
                 && *result == ["return", "null"]
                 && *end == ["end"]
         }
         _ => false,
     };
     if fills {
-        new.filling.insert((*name).to_owned());
+        added.filling.insert((*name).to_owned());
     }
     fills
 }
 
 /// Whether a trigger runs after insertions, and does nothing but insert into a new table: by itself
 /// (SQLite), or by a function of this migration (PostgreSQL).
-fn is_filling_trigger(words: &[&str], new: &New) -> bool {
+fn is_filling_trigger(words: &[&str], added: &Added) -> bool {
     match words {
         [
             "create",
@@ -176,7 +183,7 @@ fn is_filling_trigger(words: &[&str], new: &New) -> bool {
             insert @ ..,
             ";",
             "end",
-        ] => !insert.contains(&";") && fills_new_table(insert, new),
+        ] => !insert.contains(&";") && fills_new_table(insert, added),
         [
             "create",
             "trigger",
@@ -198,23 +205,23 @@ fn is_filling_trigger(words: &[&str], new: &New) -> bool {
             function,
             "(",
             ")",
-        ] => new.filling.contains(*function),
+        ] => added.filling.contains(*function),
         _ => false,
     }
 }
 
 /// Whether a statement adds rows to a table that is new, made of what a query reads.
-fn fills_new_table(insert: &[&str], new: &New) -> bool {
+fn fills_new_table(insert: &[&str], added: &Added) -> bool {
     let ["insert", "into", table, "(", rest @ ..] = insert else {
         return false;
     };
     let end = rest.iter().position(|word| *word == ")").unwrap_or(0);
     let reads = rest.get(end + 1) == Some(&"select");
     // RAISE ends the statement that fired the trigger.
-    new.tables.contains(*table) && reads && !rest.contains(&"raise")
+    added.tables.contains(*table) && reads && !rest.contains(&"raise")
 }
 
-fn is_table_addition(words: &[&str], new_tables: &mut BTreeSet<String>) -> bool {
+fn is_table_addition(words: &[&str], added: &mut Added) -> bool {
     match words {
         ["create", "table", name, rest @ ..] => {
             // A key to an older table forbids what was allowed there; a partition takes its rows.
@@ -225,34 +232,67 @@ fn is_table_addition(words: &[&str], new_tables: &mut BTreeSet<String>) -> bool 
                 .filter(|(word, _)| of_others.contains(word));
             let refers_to_old = refers.clone().any(|(word, next)| match *word {
                 "partition" => *next == "of",
-                "references" => !new_tables.contains(*next),
+                "references" => !added.tables.contains(*next),
                 _ => true,
             });
             let partition_of_new = rest.first() == Some(&"partition")
-                && rest.get(2).is_some_and(|whole| new_tables.contains(*whole));
-            new_tables.insert((*name).to_owned());
+                && rest
+                    .get(2)
+                    .is_some_and(|whole| added.tables.contains(*whole));
+            added.tables.insert((*name).to_owned());
             !refers_to_old || partition_of_new
         }
-        ["create", "unique", "index", _, "on", table, ..] => new_tables.contains(*table),
+        ["create", "unique", "index", _, "on", table, definition @ ..] => {
+            added.tables.contains(*table) || is_of_new_columns(table, definition, added)
+        }
         // An expression can fail for rows that were allowed before.
         ["create", "index", _, "on", table, "(", columns @ ..] => {
-            let of_new = new_tables.contains(*table);
+            let of_new = added.tables.contains(*table);
             let end = columns.iter().position(|word| *word == ")").unwrap_or(0);
             of_new || end > 0 && !columns[..end].contains(&"(") && !columns[..end].contains(&":")
         }
-        ["alter", "table", table, ..] if new_tables.contains(*table) => true,
-        ["alter", "table", _, "add", "column", _, column @ ..] => {
+        ["alter", "table", table, ..] if added.tables.contains(*table) => true,
+        ["alter", "table", table, "add", "column", name, column @ ..] => {
             let tightens = column.iter().any(|word| TIGHTENING.contains(word));
             let several = split_actions(column) > 1;
             let not_null = column.windows(2).any(|pair| pair == ["not", "null"]);
             let default = column.iter().position(|word| *word == "default");
             let has_default = default.is_some_and(|at| column.get(at + 1) != Some(&"null"));
+            if !not_null && default.is_none() {
+                let column = ((*table).to_owned(), (*name).to_owned());
+                added.columns.insert(column);
+            }
             !tightens && !several && (!not_null || has_default)
         }
-        ["insert", "into", table, ..] => new_tables.contains(*table),
+        ["insert", "into", table, ..] => added.tables.contains(*table),
         ["comment", "on", ..] => true,
         _ => false,
     }
+}
+
+/// Whether a unique index holds only rows that a program which does not know the file neither adds
+/// nor changes there: its columns are new, one of them must have a value, and what else must hold
+/// can only cease to.
+fn is_of_new_columns(table: &str, definition: &[&str], added: &Added) -> bool {
+    let is_new = |column: &str| {
+        let column = (table.to_owned(), column.to_owned());
+        added.columns.contains(&column)
+    };
+    let Some(end) = definition.iter().position(|word| *word == ")") else {
+        return false;
+    };
+    let (["(", columns @ ..], [")", "where", condition @ ..]) = definition.split_at(end) else {
+        return false;
+    };
+    let mut columns = columns.split(|word| *word == ",");
+    let mut conditions = condition.split(|word| *word == "and");
+    let has_value =
+        |condition: &[&str]| matches!(condition, [column, "is", "not", "null"] if is_new(column));
+    let is_one_way =
+        |condition: &[&str]| matches!(condition, ["not", flag] if ONE_WAY_FLAGS.contains(flag));
+    columns.all(|column| matches!(column, [column] if is_new(column)))
+        && conditions.clone().any(has_value)
+        && conditions.all(|condition| has_value(condition) || is_one_way(condition))
 }
 
 /// The actions of an ALTER TABLE, which commas outside of parentheses separate.
@@ -343,6 +383,10 @@ mod tests {
                 FOR EACH STATEMENT EXECUTE FUNCTION fill(); CREATE TABLE page (id uuid);",
             "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
                 INSERT INTO note (id) SELECT NEW.id; END; CREATE TABLE page (id BLOB);",
+            "ALTER TABLE account ADD COLUMN code text COLLATE \"C\";
+             CREATE UNIQUE INDEX account_by_code ON account (code) WHERE code IS NOT NULL AND NOT closed;",
+            "ALTER TABLE account ADD COLUMN a text; ALTER TABLE account ADD COLUMN b text;
+             CREATE UNIQUE INDEX account_by_both ON account (a, b) WHERE b IS NOT NULL;",
         ] {
             assert_eq!(of(sql), [""; 0], "{sql}");
         }
@@ -401,6 +445,65 @@ mod tests {
                 found[0].starts_with("0005_new.sql: not an addition: "),
                 "{found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn unique_index_that_older_programs_can_break_is_refused() {
+        for (column, index) in [
+            ("", "(code) WHERE code IS NOT NULL"),
+            (
+                "ALTER TABLE product ADD COLUMN code text;",
+                "(code) WHERE code IS NOT NULL",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text DEFAULT 'none';",
+                "(code) WHERE code IS NOT NULL",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text NOT NULL DEFAULT '';",
+                "(code) WHERE code IS NOT NULL",
+            ),
+            ("ALTER TABLE account ADD COLUMN code text;", "(code)"),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code) NULLS NOT DISTINCT",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code) WHERE NOT closed",
+            ),
+            // A renaming by an older program would be refused.
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(name) WHERE code IS NOT NULL",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code, name) WHERE code IS NOT NULL",
+            ),
+            // A closing would be.
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code) WHERE code IS NOT NULL AND closed",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code) WHERE code IS NOT NULL OR closed",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(code) WHERE code IS NOT NULL AND NOT paused",
+            ),
+            (
+                "ALTER TABLE account ADD COLUMN code text;",
+                "(lower(code)) WHERE code IS NOT NULL",
+            ),
+        ] {
+            let sql = format!("{column} CREATE UNIQUE INDEX by_code ON account {index};");
+            let found = in_file(&sql, 3);
+            assert_eq!(found.len(), 1, "{sql}: {found:?}");
+            assert!(found[0].contains("unique index"), "{sql}: {found:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use fritzy_domain::{Account, Append, Order, Product, State};
 use fritzy_types::ShardLease;
 use sqlx::{Postgres, QueryBuilder};
 
+use super::annotated_rows::{annotated_accounts, annotated_orders, annotated_products};
 use super::unnest::Unnest;
 use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
@@ -29,6 +30,17 @@ pub(super) fn batch_statement(
     statement.new_products(&states.new_products);
     statement.new_orders(states.new_orders);
     let mut checks = Vec::new();
+    // Before the changes that claim nothing: a claim that waits for one of those holds nothing that
+    // they still need.
+    if check(&states.annotated_accounts, "annotated_account", &mut checks) {
+        annotated_accounts(&mut statement.0, &states.annotated_accounts);
+    }
+    if check(&states.annotated_products, "annotated_product", &mut checks) {
+        annotated_products(&mut statement.0, &states.annotated_products);
+    }
+    if check(&states.annotated_orders, "annotated_order", &mut checks) {
+        annotated_orders(&mut statement.0, &states.annotated_orders);
+    }
     statement.changed_accounts(&states.changed_accounts, &mut checks);
     statement.changed_products(&states.changed_products, &mut checks);
     statement.changed_orders(&states.changed_orders, &mut checks);
@@ -36,9 +48,10 @@ pub(super) fn batch_statement(
     statement.0
 }
 
-type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
+pub(super) type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
 
-/// The states of a batch, by kind and by whether they are new.
+/// The states of a batch, by kind, by whether they are new, and by whether their annotations are
+/// written.
 #[derive(Default)]
 struct States<'a> {
     new_accounts: Vec<Row<'a, Account>>,
@@ -47,6 +60,9 @@ struct States<'a> {
     changed_accounts: Vec<Row<'a, Account>>,
     changed_products: Vec<Row<'a, Product>>,
     changed_orders: Vec<Row<'a, Order>>,
+    annotated_accounts: Vec<Row<'a, Account>>,
+    annotated_products: Vec<Row<'a, Product>>,
+    annotated_orders: Vec<Row<'a, Order>>,
 }
 
 impl<'a> States<'a> {
@@ -54,7 +70,17 @@ impl<'a> States<'a> {
         let mut states = Self::default();
         for sequenced in batch {
             let new = sequenced.append.expected_version == 0;
+            let annotated = sequenced.append.annotates();
             match &sequenced.append.state {
+                State::Account(account) if annotated => {
+                    states.annotated_accounts.push((sequenced, account));
+                }
+                State::Product(product) if annotated => {
+                    states.annotated_products.push((sequenced, product));
+                }
+                State::Order(order) if annotated => {
+                    states.annotated_orders.push((sequenced, order));
+                }
                 State::Account(account) if new => states.new_accounts.push((sequenced, account)),
                 State::Account(account) => states.changed_accounts.push((sequenced, account)),
                 State::Product(product) if new => states.new_products.push((sequenced, product)),

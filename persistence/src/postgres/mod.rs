@@ -1,6 +1,7 @@
 //! The stores on a PostgreSQL server: a few committers with a connection each, and a pool for
 //! reading.
 
+mod annotated_rows;
 mod backend;
 mod backup;
 mod batch_statement;
@@ -39,6 +40,7 @@ mod server_facts;
 mod session;
 mod settle;
 mod tail;
+mod taken_references;
 mod topic_bindings;
 mod unnest;
 mod verify;

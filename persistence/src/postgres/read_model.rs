@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order,
-    OrderId, Page, Product, ReadModel, State, Stored, UnlimitedBudget,
+    Account, AccountId, CommandId, EntityId, ExternalReference, HeapSize, KeysetPage, Kind,
+    MemoryBudget, Order, OrderId, Page, Product, ReadModel, State, Stored, UnlimitedBudget,
 };
 use fritzy_types::{ShardCount, StorageError};
 use sqlx::Row;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::batch_statement::small;
 use super::read_pool::{ReadPool, ReadRow, Statement};
 use crate::rows::{
-    account, micros, of_kind, order, orders_by_account, product, read_error, signed,
+    account, micros, of_kind, order, orders_by_account, product, read_error, signed, state,
 };
 
 /// The state rows of one server, or of a replica with the primary behind it.
@@ -148,6 +148,37 @@ impl ReadModel for PostgresReadModel {
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
             .transpose()
             .map_err(read_error)
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        let statement = match kind {
+            Kind::Account => {
+                "SELECT * FROM account WHERE external_reference = $1
+                 AND external_reference IS NOT NULL AND NOT closed"
+            }
+            Kind::Product => {
+                "SELECT * FROM product WHERE external_reference = $1
+                 AND external_reference IS NOT NULL AND NOT withdrawn"
+            }
+            Kind::Order => {
+                "SELECT * FROM customer_order WHERE external_reference = $1
+                 AND external_reference IS NOT NULL"
+            }
+        };
+        let row = self
+            .reads
+            .run(async |pool| {
+                sqlx::query(statement)
+                    .bind(reference.as_str())
+                    .fetch_optional(&pool)
+                    .await
+            })
+            .await?;
+        row.map(|row| state(kind, &row)).transpose()
     }
 
     async fn accounts(

@@ -22,8 +22,8 @@ use super::hosts::Hosts;
 use super::server::{REPLACED, Server};
 use crate::rows::{CollectError, collect_rows, read_error};
 
-/// The `application_name` of these connections.
-const READER: &str = "fritzy reader";
+/// The `application_name` of these connections, also in earlier releases.
+pub(super) const READER: &str = "fritzy reader";
 /// How long a read waits for a connection; requests themselves wait for 10 s.
 const ACQUIRE_MAX: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is pinged before it is used: the server may have been

@@ -40,6 +40,10 @@ impl Columns for PgRow {
         self.try_get_unchecked(column).map_err(read_error)
     }
 
+    fn json_or_null(&self, column: &str) -> Result<Option<String>, StorageError> {
+        self.try_get_unchecked(column).map_err(read_error)
+    }
+
     fn uuid(&self, column: &str) -> Result<Uuid, StorageError> {
         get(self, column)
     }

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::config::PostgresConfig;
 use super::error::PostgresError;
 use super::migrations::MIGRATIONS;
+use super::read_pool::READER;
 use super::server::Server;
 
 /// Migrates the schema of the database at `config.url`. Returns the migrations it has applied.
@@ -56,12 +57,24 @@ pub(super) async fn migrate(
     let before = applied(server, connection).await?;
     let migrated = MIGRATIONS.run_direct(None, &mut *connection, false).await;
     migrated.map_err(failed)?;
-    let after = applied(server, connection).await?;
-    Ok(after
-        .into_iter()
-        .filter(|step| !before.contains(step))
-        .collect())
+    let mut steps = applied(server, connection).await?;
+    steps.retain(|step| !before.contains(step));
+    if !steps.is_empty() && !before.is_empty() {
+        let ended = sqlx::query(END_READERS)
+            .bind(READER)
+            .execute(connection)
+            .await;
+        ended.map_err(|failure| unreachable(server, &failure))?;
+    }
+    Ok(steps)
 }
+
+/// Ends the sessions in which running nodes read, also those of the last release. A prepared
+/// `SELECT *` fails from the time that its table has another column, for as long as its session
+/// lasts. Nodes read again on new sessions.
+const END_READERS: &str = "
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = $1";
 
 /// Checks that every known migration was applied, and that none requires a newer version.
 pub(super) async fn check_usable(

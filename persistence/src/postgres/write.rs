@@ -19,6 +19,7 @@ use super::error_class::{ErrorClass, classify, requires_reconnect};
 use super::save_cursors::save_cursors;
 use super::server::{Server, Session};
 use super::settle::{InDoubt, generation_changed};
+use super::taken_references::{is_about_reference, taken_references};
 use crate::committer::{BatchError, BatchStore, Sequenced, StepClock, creation_key, leases};
 use crate::continuity::KnownHead;
 use crate::rows::signed;
@@ -120,11 +121,32 @@ impl PostgresBatches {
         rows.iter().map(index).collect()
     }
 
+    /// Why a batch was refused because of its values. A key that exists goes before an external
+    /// reference that is taken: the reference of a repeated creation is taken by its first use.
+    async fn find_rejection(
+        &mut self,
+        batch: &[Sequenced<'_>],
+        failure: &sqlx::Error,
+    ) -> Result<BatchError, sqlx::Error> {
+        let conflicts = self.find_conflicts(batch).await?;
+        if !conflicts.is_empty() {
+            return Ok(BatchError::Conflicts(conflicts));
+        }
+        let taken = taken_references(self.connection.get(), batch).await?;
+        if !taken.is_empty() {
+            return Ok(BatchError::ReferencesTaken(taken));
+        }
+        if is_about_reference(failure) {
+            // It was freed since.
+            return Ok(retry_soon(failure.to_string()));
+        }
+        Ok(BatchError::Rejected(failure.to_string()))
+    }
+
     async fn rejection(&mut self, batch: &[Sequenced<'_>], failure: &sqlx::Error) -> BatchError {
         self.connection.clock().begin(BATCH_MAX);
-        match timeout(BATCH_MAX, self.find_conflicts(batch)).await {
-            Ok(Ok(conflicts)) if !conflicts.is_empty() => BatchError::Conflicts(conflicts),
-            Ok(Ok(_)) => BatchError::Rejected(failure.to_string()),
+        match timeout(BATCH_MAX, self.find_rejection(batch, failure)).await {
+            Ok(Ok(rejection)) => rejection,
             // The rejected batch is not written, whatever the query returned.
             Ok(Err(_)) | Err(_) => {
                 self.connection.disconnect();

@@ -13,6 +13,7 @@ const FILES: &[MigrationFile] = migration_files!("sqlite":
     "0004_generations.sql",
     "0005_topic_bindings.sql",
     "0006_lists_of_orders.sql",
+    "0007_external_references.sql",
 );
 
 /// All migrations known to this version, in order. Those of newer versions are ignored. They are

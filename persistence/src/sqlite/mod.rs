@@ -30,6 +30,7 @@ mod row;
 mod save_cursors;
 mod schema;
 mod tail;
+mod taken_references;
 mod topic_bindings;
 mod verify;
 mod write;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
-    Product, ReadModel, State, Stored, UnlimitedBudget,
+    Account, AccountId, CommandId, EntityId, ExternalReference, HeapSize, KeysetPage, Kind,
+    MemoryBudget, Order, Page, Product, ReadModel, State, Stored, UnlimitedBudget,
 };
 use fritzy_types::StorageError;
 use sqlx::sqlite::SqliteRow;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::reader::SqliteReader;
 use crate::rows::{
     account, collect_rows, micros, of_kind, order, orders_by_account, product, read_error, signed,
+    state,
 };
 
 /// Sizes of the statements that take a list. A shorter list is padded with NULL, which matches
@@ -206,6 +207,33 @@ impl ReadModel for SqliteReadModel {
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
             .transpose()
             .map_err(read_error)
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        let statement = match kind {
+            Kind::Account => {
+                "SELECT * FROM account WHERE external_reference = ? AND external_reference IS NOT NULL
+                 AND NOT closed"
+            }
+            Kind::Product => {
+                "SELECT * FROM product WHERE external_reference = ? AND external_reference IS NOT NULL
+                 AND NOT withdrawn"
+            }
+            Kind::Order => {
+                "SELECT * FROM customer_order WHERE external_reference = ?
+                 AND external_reference IS NOT NULL"
+            }
+        };
+        let row = sqlx::query(statement)
+            .bind(reference.as_str())
+            .fetch_optional(self.reader.pool()?)
+            .await
+            .map_err(|failure| self.reader.damage().read_error(failure))?;
+        row.map(|row| state(kind, &row)).transpose()
     }
 
     async fn accounts(

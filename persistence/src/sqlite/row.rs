@@ -39,6 +39,10 @@ impl Columns for SqliteRow {
         get(self, column)
     }
 
+    fn json_or_null(&self, column: &str) -> Result<Option<String>, StorageError> {
+        get(self, column)
+    }
+
     fn uuid(&self, column: &str) -> Result<Uuid, StorageError> {
         get(self, column)
     }

@@ -13,6 +13,7 @@ use super::damage::LastConnection;
 use super::error::{WriteError, is_full, is_rejection};
 use super::many_rows::ManyRows;
 use super::save_cursors::save_cursors;
+use super::taken_references::taken_references;
 use super::write_states::write_states;
 use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
 use crate::rows::signed;
@@ -108,6 +109,19 @@ impl SqliteBatches {
             let _ = sqlx::query("ROLLBACK").execute(&mut *self.connection).await;
         }
         written
+    }
+
+    /// Why a batch was refused because of its values. A key that exists goes before an external
+    /// reference that is taken: the reference of a repeated creation is taken by its first use.
+    async fn rejection(&mut self, batch: &[Sequenced<'_>], failure: &sqlx::Error) -> BatchError {
+        match self.find_conflicts(batch).await {
+            Ok(conflicts) if !conflicts.is_empty() => return BatchError::Conflicts(conflicts),
+            _ => {}
+        }
+        match taken_references(&mut self.connection, batch).await {
+            Ok(taken) if !taken.is_empty() => BatchError::ReferencesTaken(taken),
+            _ => BatchError::Rejected(failure.to_string()),
+        }
     }
 
     /// The indexes of the appends that conflict with a version or a creation key that exists.
@@ -250,10 +264,7 @@ impl BatchStore for SqliteBatches {
             }
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
             Err(WriteError::Statement(failure)) if is_rejection(&failure) => {
-                match self.find_conflicts(batch).await {
-                    Ok(conflicts) if !conflicts.is_empty() => Err(BatchError::Conflicts(conflicts)),
-                    _ => Err(BatchError::Rejected(failure.to_string())),
-                }
+                Err(self.rejection(batch, &failure).await)
             }
             Err(WriteError::Statement(failure)) => Err(BatchError::Failed {
                 reason: failure.to_string(),

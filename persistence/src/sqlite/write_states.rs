@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::error::WriteError;
 use super::many_rows::ManyRows;
 use crate::committer::{Sequenced, creation_key};
-use crate::rows::{lines_json, micros, signed, version};
+use crate::rows::{lines_json, metadata_json, micros, reference_text, signed, version};
 
 /// New entities in multi-row statements by kind; changed ones one by one, each checked to be at the
 /// version its command was decided on.
@@ -23,6 +23,7 @@ pub(super) async fn write_states(
             if !update_state(connection, sequenced).await? {
                 return Err(WriteError::Conflicts(vec![index]));
             }
+            write_annotations(connection, sequenced).await?;
             continue;
         }
         match &sequenced.append.state {
@@ -73,6 +74,11 @@ pub(super) async fn write_states(
         }
         query.execute(&mut *connection).await?;
     }
+    // A new entity has some rarely, so that these are not columns of the statements above.
+    let is_new = |sequenced: &&Sequenced<'_>| sequenced.append.expected_version == 0;
+    for sequenced in batch.iter().filter(is_new) {
+        write_annotations(connection, sequenced).await?;
+    }
     Ok(())
 }
 
@@ -110,4 +116,30 @@ async fn update_state(
         .execute(&mut *connection)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Writes the external reference and the metadata, if the append changes them.
+async fn write_annotations(
+    connection: &mut SqliteConnection,
+    sequenced: &Sequenced<'_>,
+) -> Result<(), sqlx::Error> {
+    let append = sequenced.append;
+    if !append.annotates() {
+        return Ok(());
+    }
+    let statement = match &append.state {
+        State::Account(_) => "UPDATE account SET external_reference = ?, metadata = ? WHERE id = ?",
+        State::Product(_) => "UPDATE product SET external_reference = ?, metadata = ? WHERE id = ?",
+        State::Order(_) => {
+            "UPDATE customer_order SET external_reference = ?, metadata = ? WHERE id = ?"
+        }
+    };
+    let annotations = append.state.annotations();
+    sqlx::query(statement)
+        .bind(reference_text(annotations))
+        .bind(metadata_json(annotations))
+        .bind(*append.entity.as_uuid())
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
 }

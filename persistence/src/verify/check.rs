@@ -10,7 +10,7 @@ use super::progress::VerifyProgress;
 use super::report::{Checked, VerifyReport};
 use super::shards::ShardCheck;
 use super::source::{Source, SourceError};
-use super::uniqueness::UniquenessCheck;
+use super::uniqueness::{SharedReferenceCheck, UniquenessCheck};
 use super::violation::ViolationKind;
 
 /// Findings of SQLite's own check that are listed; more would not change what to do, which is to
@@ -83,6 +83,7 @@ impl Check<'_> {
         let shards = self.shards().await?;
         self.entities(shards).await?;
         self.uniqueness().await?;
+        self.references().await?;
         self.accounts_of_orders().await
     }
 
@@ -144,6 +145,19 @@ impl Check<'_> {
         let each = &mut |row| unique.take_command(row, findings);
         let read = self.source.repeated_commands(each).await;
         self.noted(part, read).map(drop)
+    }
+
+    async fn references(&mut self) -> Result<(), String> {
+        let part = "external references";
+        self.progress.begin(part);
+        for kind in [Kind::Account, Kind::Product, Kind::Order] {
+            let mut check = SharedReferenceCheck::new(kind);
+            let findings = &mut self.findings;
+            let each = &mut |row| check.take(row, findings);
+            let read = self.source.shared_references(kind, each).await;
+            self.noted(part, read)?;
+        }
+        Ok(())
     }
 
     async fn accounts_of_orders(&mut self) -> Result<(), String> {

@@ -22,7 +22,7 @@ pub use location::Location;
 pub use progress::VerifyProgress;
 pub use report::{Checked, VerifyReport};
 pub(crate) use source::{
-    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow, Source,
-    SourceError, StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow,
+    SharedReferenceRow, Source, SourceError, StateRow, Value, columns,
 };
 pub use violation::{Violation, ViolationKind};

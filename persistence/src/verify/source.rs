@@ -20,7 +20,13 @@ pub(super) const LINES: &str = "lines";
 /// The columns of a kind's state rows besides id and version.
 pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Account => &["created_at", "name", "closed"],
+        Kind::Account => &[
+            "created_at",
+            "name",
+            "closed",
+            "external_reference",
+            "metadata",
+        ],
         Kind::Product => &[
             "created_at",
             "name",
@@ -28,6 +34,8 @@ pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
             "price_minor",
             "currency",
             "withdrawn",
+            "external_reference",
+            "metadata",
         ],
         Kind::Order => &[
             "created_at",
@@ -38,6 +46,8 @@ pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
             CREATION_KEY,
             "status",
             "cancel_reason",
+            "external_reference",
+            "metadata",
         ],
     }
 }
@@ -99,6 +109,15 @@ pub(crate) struct DuplicateRow {
     pub(crate) event_type: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) fingerprint: Option<Vec<u8>>,
+}
+
+/// An entity whose external reference another one of its kind has, too.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedReferenceRow {
+    /// The common reference; rows are ordered by it, then by id.
+    pub(crate) reference: String,
+    pub(crate) id: Vec<u8>,
+    pub(crate) version: i64,
 }
 
 /// An object of the schema that differs from the migrations.
@@ -164,6 +183,14 @@ pub(crate) trait Source: Send {
 
     /// Every event of a command that has several events.
     async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError>;
+
+    /// Every entity of a kind, neither closed nor withdrawn, whose external reference another such
+    /// entity has, too.
+    async fn shared_references(
+        &mut self,
+        kind: Kind,
+        each: Each<'_, SharedReferenceRow>,
+    ) -> Result<(), SourceError>;
 
     /// Id and account of every order whose account has no creation in the journal.
     async fn orders_without_account(

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use fritzy_domain::{Kind, OrderLine, State};
+use fritzy_domain::{Annotations, Kind, OrderLine, State};
 
 use super::findings::Findings;
 use super::location::{Location, id_text};
 use super::source::{CREATION_KEY, LINES, StateRow, Value, columns};
 use super::violation::ViolationKind;
+use crate::rows::{metadata_json, reference_text};
 
 /// How many of [`columns`] never change after the creation: they are compared even when later
 /// events cannot be read.
@@ -26,6 +27,8 @@ fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
             Value::Int(account.created_at.as_micros()),
             text(&account.personal.name),
             Value::Int(account.closed.into()),
+            reference(&account.annotations),
+            metadata(&account.annotations),
         ],
         State::Product(product) => vec![
             Value::Int(product.created_at.as_micros()),
@@ -34,6 +37,8 @@ fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
             Value::Int(product.price.minor_units()),
             text(product.price.currency().code()),
             Value::Int(product.withdrawn.into()),
+            reference(&product.annotations),
+            metadata(&product.annotations),
         ],
         State::Order(order) => vec![
             Value::Int(order.created_at.as_micros()),
@@ -44,8 +49,19 @@ fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
             creation_key.map_or(Value::Null, |key| Value::Bytes(key.to_vec())),
             text(order.status.as_str()),
             order.cancel_reason.as_deref().map_or(Value::Null, text),
+            reference(&order.annotations),
+            metadata(&order.annotations),
         ],
     }
+}
+
+fn reference(annotations: &Annotations) -> Value {
+    let reference = reference_text(annotations);
+    reference.map_or(Value::Null, |text| Value::Text(text.to_owned()))
+}
+
+fn metadata(annotations: &Annotations) -> Value {
+    metadata_json(annotations).map_or(Value::Null, Value::Text)
 }
 
 /// Compares a row with the fold; `complete` says whether every event of the entity is in the fold.

@@ -1,13 +1,39 @@
 //! Events that have an id or a command in common: ids are unique (I1), and a command takes effect
 //! once (I8).
 
-use fritzy_domain::Event;
+use fritzy_domain::{Event, Kind};
 use fritzy_types::Timestamp;
 
 use super::findings::Findings;
 use super::location::{Location, id_text};
-use super::source::DuplicateRow;
+use super::source::{DuplicateRow, SharedReferenceRow};
 use super::violation::ViolationKind;
+
+/// Checks consecutive entities of a kind with a common external reference.
+pub(super) struct SharedReferenceCheck {
+    kind: Kind,
+    before: Option<SharedReferenceRow>,
+}
+
+impl SharedReferenceCheck {
+    pub(super) const fn new(kind: Kind) -> Self {
+        Self { kind, before: None }
+    }
+
+    /// Reports an entity that has the reference of the one before it.
+    pub(super) fn take(&mut self, row: SharedReferenceRow, findings: &mut Findings) {
+        let before = self.before.as_ref();
+        if let Some(before) = before.filter(|before| before.reference == row.reference) {
+            let holder = Location::entity(Some(self.kind), &before.id);
+            let found = format_args!("`{}`, also of {holder}", row.reference);
+            let location = Location::entity(Some(self.kind), &row.id);
+            let location = location.version(row.version).field("external_reference");
+            let rule = ViolationKind::ReferenceRepeated;
+            findings.add(rule, location, found, "a reference of its own");
+        }
+        self.before = Some(row);
+    }
+}
 
 /// Checks consecutive rows with a common id.
 #[derive(Default)]

@@ -44,6 +44,7 @@ pub enum ViolationKind {
     LineMissing,
     LineRepeated,
     LineSuperfluous,
+    ReferenceRepeated,
 }
 
 impl ViolationKind {
@@ -78,6 +79,7 @@ impl ViolationKind {
             Self::LineMissing => "line-missing",
             Self::LineRepeated => "line-repeated",
             Self::LineSuperfluous => "line-superfluous",
+            Self::ReferenceRepeated => "reference-repeated",
         }
     }
 
@@ -107,7 +109,8 @@ impl ViolationKind {
             | Self::IdMalformed
             | Self::ShardWrong
             | Self::SlotDiffers
-            | Self::AccountMissing => None,
+            | Self::AccountMissing
+            | Self::ReferenceRepeated => None,
         }
     }
 }

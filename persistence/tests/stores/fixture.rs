@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, Append, AppendError, AppendOutcome, Command, CommandId,
-    Currency, DecisionContext, EntityId, Event, EventId, Fingerprint, Money, OrderCommand,
-    PlaceOrder, ProductCommand, ProductId, Quote, QuotedLine, State, Version,
+    Account, AccountCommand, AccountId, Annotations, Append, AppendError, AppendOutcome, Command,
+    CommandId, Currency, DecisionContext, EntityId, Event, EventId, Fingerprint, Money,
+    OrderCommand, PlaceOrder, ProductCommand, ProductId, Quote, QuotedLine, State, Version,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use fritzy_testbed::{ServiceError, shared_postgres};
@@ -129,6 +129,7 @@ impl Fixture {
     pub(crate) fn new_account(&self, number: u128) -> Append {
         let command = Command::Account(AccountCommand::Create {
             name: format!("account {number}"),
+            annotations: Annotations::default(),
         });
         self.creation(command, command_id(number), None)
     }
@@ -138,6 +139,7 @@ impl Fixture {
             name: format!("product {number}"),
             description: "a\nb 🧑‍🚀 'quoted' \"twice\"".into(),
             price: cents(999),
+            annotations: Annotations::default(),
         });
         self.creation(command, command_id(number), None)
     }
@@ -158,6 +160,7 @@ impl Fixture {
         let command = Command::Order(OrderCommand::Place(PlaceOrder {
             account_id: account,
             lines,
+            annotations: Annotations::default(),
         }));
         self.creation(command, command_id(number), key)
     }

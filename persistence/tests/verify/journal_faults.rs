@@ -25,7 +25,7 @@ async fn database_of_a_node_has_no_violations() {
     let mut workspace = Workspace::new().await;
     workspace.require(&[]).await;
     let report = workspace.report(&[]).await;
-    assert_eq!(report["checked"]["events"], 16, "{report}");
+    assert_eq!(report["checked"]["events"], 20, "{report}");
     assert_eq!(report["checked"]["shards"], 4, "{report}");
 }
 
@@ -278,7 +278,7 @@ async fn i8_repeated_command_is_reported() {
 #[tokio::test]
 async fn i8_creation_by_another_command_is_reported() {
     let mut workspace = Workspace::new().await;
-    let condition = "event_type = 'account.created' AND payload LIKE '%Ada%'";
+    let condition = "event_type = 'account.created' AND payload LIKE '%\"Ada\"%'";
     let expected = workspace.at("command-differs", &event(condition)).await;
     let planted = format!("UPDATE journal SET command_id = randomblob(16) WHERE {condition}");
     workspace.plant(&[&planted]).await;

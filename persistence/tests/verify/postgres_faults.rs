@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 39] = [
+const FAULTS: [Fault; 42] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -72,6 +72,23 @@ const FAULTS: [Fault; 39] = [
                 (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
          UPDATE customer_order SET total_minor = 4597 WHERE status = 'created' AND creation_key IS NULL",
         &["total-wrong"],
+    ),
+    (
+        "another external reference",
+        "UPDATE account SET external_reference = 'crm-9' WHERE name = 'Bob'",
+        &["state-differs"],
+    ),
+    (
+        "other metadata",
+        "UPDATE product SET metadata = '{\"shelf\":\"8\"}' WHERE name = 'Bulb'",
+        &["state-differs"],
+    ),
+    (
+        "a shared external reference",
+        "DROP INDEX account_by_reference;
+         UPDATE account SET external_reference = 'crm-1' WHERE name = 'Cy';
+         UPDATE journal SET payload = replace(payload::text, 'crm-2', 'crm-1')::json",
+        &["reference-repeated", "schema-differs"],
     ),
     (
         "another key",
@@ -267,7 +284,7 @@ fn each_planted_fault_is_the_only_one_reported() {
         );
         let code = i32::from(!expected.is_empty());
         assert_eq!(output.status.code(), Some(code), "{fault}: {output:?}");
-        assert_eq!(report["checked"]["events"], 16, "{fault}: {report}");
+        assert_eq!(report["checked"]["events"], 20, "{fault}: {report}");
         server
             .psql(&format!("DROP DATABASE {copy}"))
             .expect("dropped");

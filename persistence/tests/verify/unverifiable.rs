@@ -67,6 +67,9 @@ async fn missing_table_is_a_violation() {
         workspace
             .at("schema-differs", "'part', 'index product_by_age'")
             .await,
+        workspace
+            .at("schema-differs", "'part', 'index product_by_reference'")
+            .await,
     ];
     workspace.plant(&["DROP TABLE product"]).await;
     workspace.require(&expected).await;

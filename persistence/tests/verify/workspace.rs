@@ -187,20 +187,26 @@ fn run(node: SocketAddr, document: &str) -> Value {
     response["data"].clone()
 }
 
-/// Causes every type of event. Afterwards Ada has three versions and Bob one; Lamp has three, Bulb
-/// is withdrawn; one order is completed (keyed), one cancelled, one created (keyed), one created.
+/// Causes every type of event. Afterwards Ada has three versions, Bob one (keyed) and Cy two; Lamp
+/// has three, Bulb is withdrawn; one order is completed (keyed), one cancelled, one created (keyed
+/// and annotated), one created.
 fn use_every_event(node: SocketAddr) {
     let made = run(
         node,
         r#"mutation {
             ada: createAccount(account: { name: "Ada" }) { id }
-            bob: createAccount(account: { name: "Bob" }, idempotencyKey: "bob") { id }
+            bob: createAccount(account: {
+                name: "Bob", externalReference: "crm-1", metadata: [{ key: "b", value: "2" }, { key: "a", value: "\"1\"" }]
+            }, idempotencyKey: "bob") { id }
+            cy: createAccount(account: { name: "Cy", externalReference: "crm-2" }) { id }
             lamp: createProduct(product: { name: "Lamp", description: "a\nb", price: 14.66 }) { id }
-            bulb: createProduct(product: { name: "Bulb", description: "", price: 0.99 }) { id }
+            bulb: createProduct(product: {
+                name: "Bulb", description: "", price: 0.99, externalReference: "sku-1"
+            }) { id }
         }"#,
     );
-    let [ada, bob, lamp, bulb] =
-        ["ada", "bob", "lamp", "bulb"].map(|name| made[name]["id"].as_str().expect("an id"));
+    let [ada, bob, cy, lamp, bulb] =
+        ["ada", "bob", "cy", "lamp", "bulb"].map(|name| made[name]["id"].as_str().expect("an id"));
     let order = |account: &str, key: &str| {
         format!(
             r#"createOrder(order: {{ accountId: "{account}", products: [
@@ -218,8 +224,8 @@ fn use_every_event(node: SocketAddr) {
             order(bob, ""),
         ),
     );
-    let [completed, cancelled] =
-        ["completed", "cancelled"].map(|name| placed[name]["id"].as_str().expect("an id"));
+    let [completed, cancelled, keyed] =
+        ["completed", "cancelled", "keyed"].map(|name| placed[name]["id"].as_str().expect("an id"));
     run(
         node,
         &format!(
@@ -232,6 +238,9 @@ fn use_every_event(node: SocketAddr) {
             f: renameAccount(id: "{ada}", name: "Ada Lovelace", idempotencyKey: "r") {{ id }}
             g: updateProduct(id: "{lamp}", description: "new") {{ id }}
             h: repriceProduct(id: "{lamp}", price: {{ amount: "15.01" }}) {{ id }}
+            j: annotateAccount(id: "{cy}", metadata: [{{ key: "tier", value: "gold" }}]) {{ id }}
+            k: annotateProduct(id: "{bulb}", metadata: [{{ key: "shelf", value: "7" }}]) {{ id }}
+            l: annotateOrder(id: "{keyed}", externalReference: "web-1", metadata: []) {{ id }}
             i: withdrawProduct(id: "{bulb}") {{ id }}
         }}"#
         ),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Annotations, AnnotationsChange};
+
 /// A command to an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
@@ -9,6 +11,9 @@ pub enum AccountCommand {
     Create {
         /// The person's name, not validated yet.
         name: String,
+        /// The external reference and the metadata. Not in the derived form, like those of states.
+        #[serde(skip)]
+        annotations: Annotations,
     },
     /// Replaces the name of its holder.
     Rename {
@@ -17,4 +22,6 @@ pub enum AccountCommand {
     },
     /// Closes the account for good: it is read-only and cannot order.
     Close,
+    /// Changes the external reference, the metadata, or both.
+    Annotate(AnnotationsChange),
 }

@@ -1,8 +1,8 @@
 //! How an account decides a command.
 
 use super::{
-    Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
-    AccountRenamed,
+    Account, AccountAnnotated, AccountClosed, AccountCommand, AccountCreated, AccountEvent,
+    AccountPersonal, AccountRenamed,
 };
 use crate::{DecisionContext, Entity, Rejection, text::check_name};
 
@@ -16,11 +16,13 @@ impl Entity for Account {
         context: &DecisionContext,
     ) -> Result<Vec<AccountEvent>, Rejection> {
         let event = match (state, command) {
-            (None, AccountCommand::Create { name }) => {
+            (None, AccountCommand::Create { name, annotations }) => {
                 check_name(&name, "name")?;
                 AccountEvent::Created(AccountCreated {
                     account_id: context.command.new_account(),
                     personal: AccountPersonal { name },
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -37,6 +39,16 @@ impl Entity for Account {
                 check_open(account)?;
                 AccountEvent::Closed(AccountClosed {
                     account_id: account.id,
+                    at: context.now,
+                })
+            }
+            (Some(account), AccountCommand::Annotate(change)) => {
+                check_open(account)?;
+                let annotations = change.apply(&account.annotations)?;
+                AccountEvent::Annotated(AccountAnnotated {
+                    account_id: account.id,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -70,7 +82,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Flaw};
+    use crate::{Annotations, CommandId, Flaw};
 
     fn context() -> DecisionContext {
         DecisionContext {
@@ -85,6 +97,7 @@ mod tests {
             None,
             AccountCommand::Create {
                 name: "John Doe".into(),
+                annotations: Annotations::default(),
             },
             &context(),
         )
@@ -99,7 +112,10 @@ mod tests {
     fn blank_name_is_rejected_naming_the_argument() {
         let rejected = Account::decide(
             None,
-            AccountCommand::Create { name: "  ".into() },
+            AccountCommand::Create {
+                name: "  ".into(),
+                annotations: Annotations::default(),
+            },
             &context(),
         );
         assert_eq!(rejected, Err(Rejection::invalid("name", Flaw::Empty)));
@@ -109,6 +125,7 @@ mod tests {
     fn closed_account_rejects_all_commands() {
         let created = AccountCommand::Create {
             name: "John".into(),
+            annotations: Annotations::default(),
         };
         let mut account = None;
         for command in [

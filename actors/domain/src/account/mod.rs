@@ -7,5 +7,5 @@ mod evolve;
 mod state;
 
 pub use command::AccountCommand;
-pub use event::{AccountClosed, AccountCreated, AccountEvent, AccountRenamed};
+pub use event::{AccountAnnotated, AccountClosed, AccountCreated, AccountEvent, AccountRenamed};
 pub use state::{Account, AccountPersonal};

@@ -3,7 +3,7 @@
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::AccountId;
+use crate::{AccountId, Annotations};
 
 /// An account as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub struct Account {
     pub closed: bool,
     /// The personal data of its holder.
     pub personal: AccountPersonal,
+    /// The external reference and the metadata. Not in the derived form: older nodes do not expect
+    /// them, and newer ones are sent them beside the state.
+    #[serde(skip)]
+    pub annotations: Annotations,
 }
 
 /// Personal data, a field of its own in events and state. So it can be encrypted one day under a

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ProductId, Quote};
+use crate::{AccountId, Annotations, AnnotationsChange, ProductId, Quote};
 
 /// A command to an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum OrderCommand {
         /// Why, not validated yet.
         reason: Option<String>,
     },
+    /// Changes the external reference, the metadata, or both.
+    Annotate(AnnotationsChange),
 }
 
 /// An order to place, at these quotes.
@@ -27,6 +29,9 @@ pub struct PlaceOrder {
     pub account_id: AccountId,
     /// The lines, in the order of the request.
     pub lines: Vec<QuotedLine>,
+    /// The external reference and the metadata. Not in the derived form, like those of states.
+    #[serde(skip)]
+    pub annotations: Annotations,
 }
 
 /// A line to place.

@@ -1,8 +1,8 @@
 //! How an order decides a command.
 
 use super::{
-    Order, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed, OrderCreated, OrderEvent,
-    OrderLine, OrderStatus, PlaceOrder, QuotedLine, RequestedLine,
+    Order, OrderAnnotated, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed,
+    OrderCreated, OrderEvent, OrderLine, OrderStatus, PlaceOrder, QuotedLine, RequestedLine,
 };
 use crate::text::{REASON_CHARS_MAX, check_prose};
 use crate::{DecisionContext, Entity, Flaw, Money, Rejection};
@@ -48,6 +48,16 @@ impl Entity for Order {
                 OrderEvent::Cancelled(OrderCancelled {
                     order_id: order.id,
                     reason,
+                    at: context.now,
+                })
+            }
+            // In every status: references and notes come up after the delivery, too.
+            (Some(order), OrderCommand::Annotate(change)) => {
+                let annotations = change.apply(&order.annotations)?;
+                OrderEvent::Annotated(OrderAnnotated {
+                    order_id: order.id,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -157,6 +167,8 @@ fn place(order: PlaceOrder, context: &DecisionContext) -> Result<OrderCreated, R
         account_id: order.account_id,
         lines,
         total,
+        external_reference: order.annotations.external_reference,
+        metadata: order.annotations.metadata,
         at: context.now,
     })
 }

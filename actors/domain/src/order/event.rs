@@ -3,7 +3,7 @@
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Money, OrderId, OrderLine};
+use crate::{AccountId, ExternalReference, Metadata, Money, OrderId, OrderLine};
 
 /// An event of an order. It serializes as its content; the type is stored in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -13,10 +13,12 @@ pub enum OrderEvent {
     Created(OrderCreated),
     /// Its type is `order.confirmed`; the order is not delivered yet.
     Confirmed(OrderConfirmed),
-    /// Its type is `order.completed`; it is the last event of a delivered order.
+    /// Its type is `order.completed`; the order was delivered; its status changes no more.
     Completed(OrderCompleted),
-    /// Its type is `order.cancelled`; it is the last event of a cancelled order.
+    /// Its type is `order.cancelled`; its status changes no more.
     Cancelled(OrderCancelled),
+    /// Its type is `order.annotated`; the external reference, the metadata or both have changed.
+    Annotated(OrderAnnotated),
 }
 
 impl OrderEvent {
@@ -24,6 +26,7 @@ impl OrderEvent {
     pub(crate) const CONFIRMED: &'static str = "order.confirmed";
     pub(crate) const COMPLETED: &'static str = "order.completed";
     pub(crate) const CANCELLED: &'static str = "order.cancelled";
+    pub(crate) const ANNOTATED: &'static str = "order.annotated";
 
     pub(crate) const fn event_type(&self) -> &'static str {
         match self {
@@ -31,6 +34,7 @@ impl OrderEvent {
             Self::Confirmed(_) => Self::CONFIRMED,
             Self::Completed(_) => Self::COMPLETED,
             Self::Cancelled(_) => Self::CANCELLED,
+            Self::Annotated(_) => Self::ANNOTATED,
         }
     }
 }
@@ -46,6 +50,12 @@ pub struct OrderCreated {
     pub lines: Vec<OrderLine>,
     /// The sum over the lines (invariant I4).
     pub total: Money,
+    /// The external reference it was created with, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_reference: Option<ExternalReference>,
+    /// The metadata it was created with.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// The time of the decision.
     pub at: Timestamp,
 }
@@ -80,6 +90,21 @@ pub struct OrderCancelled {
     /// Why, if a reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The time of the decision.
+    pub at: Timestamp,
+}
+
+/// The external reference or the metadata of an order was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderAnnotated {
+    /// The id of the order.
+    pub order_id: OrderId,
+    /// The external reference after the change; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_reference: Option<ExternalReference>,
+    /// The metadata after the change; absent if there is none.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// The time of the decision.
     pub at: Timestamp,
 }

@@ -8,5 +8,7 @@ mod state;
 
 pub use command::{OrderCommand, PlaceOrder, QuotedLine, RequestedLine};
 pub use decide::{LINES_MAX, QUANTITY_MAX, check_lines};
-pub use event::{OrderCancelled, OrderCompleted, OrderConfirmed, OrderCreated, OrderEvent};
+pub use event::{
+    OrderAnnotated, OrderCancelled, OrderCompleted, OrderConfirmed, OrderCreated, OrderEvent,
+};
 pub use state::{Order, OrderLine, OrderStatus};

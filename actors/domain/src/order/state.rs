@@ -5,7 +5,7 @@ use std::fmt;
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Money, OrderId, ProductId};
+use crate::{AccountId, Annotations, Money, OrderId, ProductId};
 
 /// An order as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,10 @@ pub struct Order {
     pub total: Money,
     /// The reason of the cancellation, if it was cancelled with one.
     pub cancel_reason: Option<String>,
+    /// The external reference and the metadata. Not in the derived form: older nodes do not expect
+    /// them, and newer ones are sent them beside the state.
+    #[serde(skip)]
+    pub annotations: Annotations,
 }
 
 /// A line of an order: a product as it was at the time of ordering.

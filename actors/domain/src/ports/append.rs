@@ -5,7 +5,9 @@ use std::pin::Pin;
 
 use fritzy_types::{Deadline, ShardId, ShardLease};
 
-use crate::{CommandId, EntityId, Event, EventId, Fingerprint, Position, State, Version};
+use crate::{
+    CommandId, EntityId, Event, EventId, ExternalReference, Fingerprint, Position, State, Version,
+};
 
 /// A decided command, to be made durable atomically.
 #[derive(Clone, Debug)]
@@ -49,6 +51,12 @@ pub enum AppendError {
     /// Another node has claimed the shard since.
     #[error("shard {0} has a newer owner")]
     Fenced(ShardId),
+    /// Another entity has the external reference.
+    #[error("{holder} has the external reference")]
+    ReferenceTaken {
+        /// The entity that has it.
+        holder: EntityId,
+    },
     /// The queue of the committer is full.
     #[error("the journal's queue is full")]
     Overloaded,
@@ -65,11 +73,28 @@ pub enum AppendError {
     },
 }
 
+impl Append {
+    /// Whether it writes the annotations of its entity.
+    pub fn annotates(&self) -> bool {
+        self.events.iter().any(|(_, event)| event.annotates())
+    }
+
+    /// The external reference that it takes, or keeps while it writes annotations.
+    pub fn claimed_reference(&self) -> Option<&ExternalReference> {
+        let reference = self.state.held_reference();
+        reference.filter(|_| self.annotates())
+    }
+}
+
 impl AppendError {
     /// Whether the events are certainly not in the journal, now and later.
     pub const fn certainly_not_written(&self) -> bool {
         match self {
-            Self::Conflict | Self::Fenced(_) | Self::Overloaded | Self::Expired => true,
+            Self::Conflict
+            | Self::Fenced(_)
+            | Self::ReferenceTaken { .. }
+            | Self::Overloaded
+            | Self::Expired => true,
             Self::Unavailable {
                 certainly_not_written,
                 ..

@@ -22,13 +22,13 @@ impl<T: HeapSize> HeapSize for Stored<T> {
 
 impl HeapSize for Account {
     fn heap_bytes(&self) -> usize {
-        self.personal.name.len()
+        self.personal.name.len() + self.annotations.heap_bytes()
     }
 }
 
 impl HeapSize for Product {
     fn heap_bytes(&self) -> usize {
-        self.name.len() + self.description.len()
+        self.name.len() + self.description.len() + self.annotations.heap_bytes()
     }
 }
 
@@ -36,7 +36,8 @@ impl HeapSize for Order {
     fn heap_bytes(&self) -> usize {
         let reason = self.cancel_reason.as_deref().map_or(0, str::len);
         let line = |line: &OrderLine| size_of::<OrderLine>() + line.name.len();
-        reason + self.lines.iter().map(line).sum::<usize>()
+        let lines: usize = self.lines.iter().map(line).sum();
+        reason + lines + self.annotations.heap_bytes()
     }
 }
 
@@ -52,7 +53,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId};
+    use crate::{
+        AccountId, Annotations, AnnotationsInput, Currency, Money, OrderId, OrderStatus, ProductId,
+    };
 
     #[test]
     fn order_size_counts_lines_and_texts() {
@@ -71,11 +74,20 @@ mod tests {
             lines: lines.iter().copied().map(line).collect(),
             total: Money::zero(Currency::USD),
             cancel_reason: reason.map(Into::into),
+            annotations: Annotations::default(),
         };
         let bare = order(&[], None).bytes();
         assert_eq!(bare, size_of::<Order>());
-        let lines = order(&["Pen", "Paper"], Some("late"));
+        let mut lines = order(&["Pen", "Paper"], Some("late"));
         let texts = "PenPaperlate".len();
         assert_eq!(lines.bytes(), bare + 2 * size_of::<OrderLine>() + texts);
+        let before = lines.bytes();
+        let input = AnnotationsInput {
+            external_reference: Some("erp-1".into()),
+            metadata: vec![("key".into(), "value".into())],
+        };
+        lines.annotations = input.check().expect("valid");
+        let texts = "erp-1keyvalue".len();
+        assert_eq!(lines.bytes(), before + 2 * size_of::<String>() + texts);
     }
 }

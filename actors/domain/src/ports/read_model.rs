@@ -7,7 +7,10 @@ use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
 use super::{ListCounts, MemoryBudget, OrderLists};
-use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Version};
+use crate::{
+    Account, AccountId, CommandId, EntityId, ExternalReference, Kind, Order, Product, State,
+    Version,
+};
 
 /// A state with its version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +85,17 @@ pub trait ReadModel: OrderLists + ListCounts + Send + Sync {
         kind: Kind,
         command: CommandId,
     ) -> Result<Option<EntityId>, StorageError>;
+
+    /// The row of the entity of this kind that has the external reference, and is neither closed
+    /// nor withdrawn.
+    ///
+    /// # Errors
+    /// When the store is unavailable, or the row is unreadable.
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError>;
 
     /// A page of the accounts, by offset.
     ///

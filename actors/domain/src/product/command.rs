@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Money;
+use crate::{Annotations, AnnotationsChange, Money};
 
 /// A command to a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub enum ProductCommand {
         description: String,
         /// The price of one unit.
         price: Money,
+        /// The external reference and the metadata. Not in the derived form, like those of states.
+        #[serde(skip)]
+        annotations: Annotations,
     },
     /// Changes the name, the description, or both.
     Update {
@@ -31,4 +34,11 @@ pub enum ProductCommand {
     /// Withdraws the product for good: it is read-only and cannot be ordered. Earlier orders keep
     /// it.
     Withdraw,
+    /// Changes the external reference, the metadata, or both.
+    Annotate(AnnotationsChange),
+    /// Changes the price, in the currency that the product has.
+    RepriceInOwnCurrency {
+        /// Decimal text in the currency's major unit, not validated yet.
+        amount: String,
+    },
 }

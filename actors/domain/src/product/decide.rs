@@ -1,11 +1,11 @@
 //! How a product decides a command.
 
 use super::{
-    Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
-    ProductWithdrawn,
+    Product, ProductAnnotated, ProductCommand, ProductCreated, ProductEvent, ProductRepriced,
+    ProductUpdated, ProductWithdrawn,
 };
 use crate::text::{DESCRIPTION_CHARS_MAX, check_name, check_prose};
-use crate::{DecisionContext, Entity, Flaw, Rejection};
+use crate::{DecisionContext, Entity, Flaw, Money, Rejection};
 
 impl Entity for Product {
     type Command = ProductCommand;
@@ -23,6 +23,7 @@ impl Entity for Product {
                     name,
                     description,
                     price,
+                    annotations,
                 },
             ) => {
                 check_texts(&name, &description)?;
@@ -31,6 +32,8 @@ impl Entity for Product {
                     name,
                     description,
                     price,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -60,10 +63,29 @@ impl Entity for Product {
                     at: context.now,
                 })
             }
+            (Some(product), ProductCommand::RepriceInOwnCurrency { amount }) => {
+                let price = Money::parse(&amount, product.price.currency(), "price.amount")?;
+                check_available(product)?;
+                ProductEvent::Repriced(ProductRepriced {
+                    product_id: product.id,
+                    price,
+                    at: context.now,
+                })
+            }
             (Some(product), ProductCommand::Withdraw) => {
                 check_available(product)?;
                 ProductEvent::Withdrawn(ProductWithdrawn {
                     product_id: product.id,
+                    at: context.now,
+                })
+            }
+            (Some(product), ProductCommand::Annotate(change)) => {
+                check_available(product)?;
+                let annotations = change.apply(&product.annotations)?;
+                ProductEvent::Annotated(ProductAnnotated {
+                    product_id: product.id,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -102,7 +124,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Currency, Money};
+    use crate::{Annotations, CommandId, Currency};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
         let context = DecisionContext {
@@ -113,6 +135,7 @@ mod tests {
             name: name.into(),
             description: description.into(),
             price: Money::zero(Currency::USD),
+            annotations: Annotations::default(),
         };
         Product::decide(None, command, &context)
     }
@@ -186,5 +209,43 @@ mod tests {
                 Err(gone.clone())
             );
         }
+    }
+
+    #[test]
+    fn price_without_currency_is_in_that_of_the_product() {
+        let context = DecisionContext {
+            now: Timestamp::from_micros(5),
+            command: CommandId::from_uuid(Uuid::from_u128(0xB)),
+        };
+        let yen = Currency::from_code("JPY").expect("exists");
+        let mut created = create("Lamp", "").expect("accepted");
+        if let ProductEvent::Created(created) = &mut created[0] {
+            created.price = Money::zero(yen);
+        }
+        let product = Product::evolve(None, &created[0]).expect("exists");
+        let reprice = |amount: &str| {
+            let amount = amount.to_owned();
+            let command = ProductCommand::RepriceInOwnCurrency { amount };
+            let events = Product::decide(Some(&product), command, &context)?;
+            let product = Product::evolve(Some(product.clone()), &events[0]);
+            Ok(product.expect("exists").price)
+        };
+        assert_eq!(
+            reprice("500"),
+            Ok(Money::from_minor_units(500, yen).expect("in range"))
+        );
+        let flaw = Flaw::TooManyDecimals {
+            max: 0,
+            currency: yen,
+        };
+        assert_eq!(
+            reprice("5.50"),
+            Err(Rejection::invalid("price.amount", flaw))
+        );
+        let flaw = Flaw::NotANumber;
+        assert_eq!(
+            reprice("five"),
+            Err(Rejection::invalid("price.amount", flaw))
+        );
     }
 }

@@ -3,7 +3,7 @@
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, ProductId};
+use crate::{ExternalReference, Metadata, Money, ProductId};
 
 /// An event of a product. It serializes as its content; the type is stored in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +17,8 @@ pub enum ProductEvent {
     Repriced(ProductRepriced),
     /// Its type is `product.withdrawn`; it is the last event of a product.
     Withdrawn(ProductWithdrawn),
+    /// Its type is `product.annotated`; the external reference, the metadata or both have changed.
+    Annotated(ProductAnnotated),
 }
 
 impl ProductEvent {
@@ -24,6 +26,7 @@ impl ProductEvent {
     pub(crate) const UPDATED: &'static str = "product.updated";
     pub(crate) const REPRICED: &'static str = "product.repriced";
     pub(crate) const WITHDRAWN: &'static str = "product.withdrawn";
+    pub(crate) const ANNOTATED: &'static str = "product.annotated";
 
     pub(crate) const fn event_type(&self) -> &'static str {
         match self {
@@ -31,6 +34,7 @@ impl ProductEvent {
             Self::Updated(_) => Self::UPDATED,
             Self::Repriced(_) => Self::REPRICED,
             Self::Withdrawn(_) => Self::WITHDRAWN,
+            Self::Annotated(_) => Self::ANNOTATED,
         }
     }
 }
@@ -46,6 +50,12 @@ pub struct ProductCreated {
     pub description: String,
     /// The price of one unit.
     pub price: Money,
+    /// The external reference it was created with, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_reference: Option<ExternalReference>,
+    /// The metadata it was created with.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// The time of the decision.
     pub at: Timestamp,
 }
@@ -79,6 +89,21 @@ pub struct ProductRepriced {
 pub struct ProductWithdrawn {
     /// The id of the product.
     pub product_id: ProductId,
+    /// The time of the decision.
+    pub at: Timestamp,
+}
+
+/// The external reference or the metadata of a product was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductAnnotated {
+    /// The id of the product.
+    pub product_id: ProductId,
+    /// The external reference after the change; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_reference: Option<ExternalReference>,
+    /// The metadata after the change; absent if there is none.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// The time of the decision.
     pub at: Timestamp,
 }

@@ -1,6 +1,7 @@
 //! How an event changes a product.
 
 use super::{Product, ProductEvent};
+use crate::Annotations;
 
 pub(super) fn evolve(state: Option<Product>, event: &ProductEvent) -> Option<Product> {
     match (state, event) {
@@ -11,6 +12,10 @@ pub(super) fn evolve(state: Option<Product>, event: &ProductEvent) -> Option<Pro
             description: created.description.clone(),
             price: created.price,
             withdrawn: false,
+            annotations: Annotations {
+                external_reference: created.external_reference.clone(),
+                metadata: created.metadata.clone(),
+            },
         }),
         (Some(product), ProductEvent::Updated(updated)) => Some(Product {
             name: updated.name.clone(),
@@ -23,6 +28,13 @@ pub(super) fn evolve(state: Option<Product>, event: &ProductEvent) -> Option<Pro
         }),
         (Some(product), ProductEvent::Withdrawn(_)) => Some(Product {
             withdrawn: true,
+            ..product
+        }),
+        (Some(product), ProductEvent::Annotated(annotated)) => Some(Product {
+            annotations: Annotations {
+                external_reference: annotated.external_reference.clone(),
+                metadata: annotated.metadata.clone(),
+            },
             ..product
         }),
         (state, _) => state,

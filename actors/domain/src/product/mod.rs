@@ -7,5 +7,8 @@ mod evolve;
 mod state;
 
 pub use command::ProductCommand;
-pub use event::{ProductCreated, ProductEvent, ProductRepriced, ProductUpdated, ProductWithdrawn};
+pub use event::{
+    ProductAnnotated, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
+    ProductWithdrawn,
+};
 pub use state::{Product, Quote};

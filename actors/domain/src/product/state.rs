@@ -3,7 +3,7 @@
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, ProductId};
+use crate::{Annotations, Money, ProductId};
 
 /// A product as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct Product {
     pub price: Money,
     /// Whether it is withdrawn, for good: it is read-only and cannot be ordered.
     pub withdrawn: bool,
+    /// The external reference and the metadata. Not in the derived form: older nodes do not expect
+    /// them, and newer ones are sent them beside the state.
+    #[serde(skip)]
+    pub annotations: Annotations,
 }
 
 /// A product at one version, as an order line keeps it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fritzy_domain::{AccountCommand, OrderCommand, ProductCommand};
+use fritzy_domain::{AccountCommand, AnnotationsChange, Argument, OrderCommand, ProductCommand};
 use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::kafka::{read_all, start_brokers};
 use jsonschema::Validator;
@@ -64,6 +64,12 @@ pub(crate) fn require_described(schema: &Value, validator: &Validator, event: &V
     assert!(validator.is_valid(&more));
 }
 
+fn annotations() -> AnnotationsChange {
+    let reference = Argument::Value("erp-\u{e4} 1".into());
+    let entries = Argument::Value(vec![("tier".into(), Some("\"gold\"\n".into()))]);
+    AnnotationsChange::parse(&reference, &entries).expect("valid")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_type_matches_its_schema() {
     let cluster = skip_unless!(start_brokers(1));
@@ -80,12 +86,20 @@ async fn every_event_type_matches_its_schema() {
     let update = ProductCommand::Update { name, description };
     shop.command_product(&product, update).await;
     shop.reprice(&product, "123456789.01").await;
+    shop.command_product(&product, ProductCommand::Annotate(annotations()))
+        .await;
     shop.command_product(&product, ProductCommand::Withdraw)
         .await;
     let name = "Ada \u{1f469}".to_owned();
     shop.command_account(2, AccountCommand::Rename { name })
         .await;
+    shop.command_account(2, AccountCommand::Annotate(annotations()))
+        .await;
     shop.command_account(2, AccountCommand::Close).await;
+    let order = shop.long_order(&shop.accounts[1], 1).await;
+    shop.move_order(&order, OrderCommand::Annotate(annotations()))
+        .await;
+    shop.annotated_creations().await;
     shop.until_published(&running).await;
     running.stop().await;
 
@@ -105,7 +119,7 @@ async fn every_event_type_matches_its_schema() {
         .filter(|one| one != "database.generation")
         .collect();
     assert_eq!(types.into_keys().collect::<BTreeSet<_>>(), of_schema);
-    assert_eq!(of_schema.len(), 11);
+    assert_eq!(of_schema.len(), 14);
     for foreign in [json!({"event_type": "order.lost"}), json!({}), json!([])] {
         assert!(!validator.is_valid(&foreign), "{foreign}");
     }

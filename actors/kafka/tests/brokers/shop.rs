@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use fritzy_actors::{
-    OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
+    AccountInput, OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
 use fritzy_domain::{
-    AccountCommand, CommandId, Cursor, OrderCommand, ProductCommand, RecordedEvent,
+    AccountCommand, AnnotationsInput, CommandId, Cursor, OrderCommand, ProductCommand,
+    RecordedEvent,
 };
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
@@ -86,7 +87,7 @@ impl KafkaShop {
         let mut accounts = Vec::new();
         for number in 0..ACCOUNTS {
             let request = request();
-            let account = shop.create_account(&request, format!("Ada {number}"));
+            let account = shop.create_account(&request, format!("Ada {number}").into());
             accounts.push(account.await.expect("created").state.id.to_string());
         }
         let product = create_product(&shop, "19.99").await;
@@ -146,10 +147,43 @@ impl KafkaShop {
         let input = OrderInput {
             account_id: account.to_owned(),
             lines: lines.collect(),
+            annotations: AnnotationsInput::default(),
         };
         let request = request();
         let placed = self.shop.place_order(&request, &input).await;
         placed.expect("placed").state.id.to_string()
+    }
+
+    /// Creates an account, a product and an order with external references and metadata.
+    pub(crate) async fn annotated_creations(&self) {
+        let annotations = AnnotationsInput {
+            external_reference: Some("web-1".into()),
+            metadata: vec![("a".into(), String::new())],
+        };
+        let input = AccountInput {
+            name: "Annotated".into(),
+            annotations: annotations.clone(),
+        };
+        let account = self.shop.create_account(&request(), input).await;
+        let account = account.expect("created").state.id.to_string();
+        let input = ProductInput {
+            name: "Lamp".into(),
+            description: String::new(),
+            price: price("1.99"),
+            annotations: annotations.clone(),
+        };
+        let product = self.shop.create_product(&request(), input).await;
+        let line = OrderLineInput {
+            product_id: product.expect("created").state.id.to_string(),
+            quantity: 1,
+        };
+        let input = OrderInput {
+            account_id: account,
+            lines: vec![line],
+            annotations,
+        };
+        let placed = self.shop.place_order(&request(), &input).await;
+        placed.expect("placed");
     }
 
     /// Places an order with so many lines, and returns its id.
@@ -303,6 +337,7 @@ async fn create_product(shop: &Shop, amount: &str) -> String {
         name: "Lamp".into(),
         description: String::new(),
         price: price(amount),
+        annotations: AnnotationsInput::default(),
     };
     let product = shop.create_product(&request(), input).await;
     product.expect("created").state.id.to_string()

@@ -1,7 +1,8 @@
 //! The order that pgbench writes repeatedly: as many bytes as one of `place` and `actors-place`.
 
 use fritzy_domain::{
-    AccountId, Currency, Event, Money, OrderCreated, OrderEvent, OrderId, OrderLine, ProductId,
+    AccountId, Currency, Event, Metadata, Money, OrderCreated, OrderEvent, OrderId, OrderLine,
+    ProductId,
 };
 use fritzy_types::Timestamp;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ impl Order {
             account_id: AccountId::from_uuid(id),
             lines,
             total: Money::from_minor_units(total, currency).expect("some dollars"),
+            external_reference: None,
+            metadata: Metadata::default(),
             at: Timestamp::from_micros(1_790_000_000_000_000),
         };
         Self {

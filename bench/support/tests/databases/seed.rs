@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig};
 use fritzy_bench_support::seed_orders;
-use fritzy_domain::CommandId;
+use fritzy_domain::{AnnotationsInput, CommandId};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
 use fritzy_testbed::{shared_postgres, skip_unless};
 use fritzy_types::{Deadline, NodeId};
@@ -46,6 +46,7 @@ async fn create_accounts_and_products(url: &str) {
                 amount_field: "price.amount",
                 currency: "USD".into(),
             },
+            annotations: AnnotationsInput::default(),
         };
         let product = shop.create_product(&request(), product).await;
         product.expect("created");

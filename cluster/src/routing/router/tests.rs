@@ -9,7 +9,7 @@ use fritzy_types::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;
-use crate::protocol::frame::OwnershipUpdate;
+use crate::protocol::frame::{OwnershipUpdate, WIRE_MAX, WIRE_MIN};
 use crate::routing::admission;
 use crate::routing::admission::AdmissionControl;
 
@@ -17,6 +17,8 @@ const SHARD: ShardId = ShardId(5);
 /// An idempotent request, and one that is not.
 const KEYED: u8 = 1;
 const UNKEYED: u8 = 2;
+/// A request that all nodes must know, of a version newer than some.
+const NEWEST: u8 = 3;
 /// The version of the wire format of all other nodes; of no other constant.
 const WIRE: u16 = 700;
 
@@ -52,6 +54,14 @@ impl ShardHost for Echo {
 
     fn is_idempotent(request: &u8) -> bool {
         *request == KEYED
+    }
+
+    fn required_wire(request: &u8) -> u16 {
+        if *request == NEWEST {
+            WIRE_MAX
+        } else {
+            WIRE_MIN
+        }
     }
 
     fn encode_request(request: &u8, wire: u16) -> Vec<u8> {
@@ -381,4 +391,32 @@ async fn request_waits_while_its_node_is_not_a_member() {
         here.router.set_remote(Some(here.script.clone()));
     });
     assert_eq!(reply, Ok((SHARD, UNKEYED)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_an_older_node_does_not_know_is_refused() {
+    let fixture = start([]);
+    fixture.run_here(1);
+    assert_eq!(fixture.ask(NEWEST).await, Ok((SHARD, NEWEST)));
+    let map = fixture.router.map();
+    map.set_wires([WIRE_MAX, WIRE_MIN, WIRE_MAX].into_iter());
+    let refused = fixture.ask(NEWEST).await;
+    assert!(
+        matches!(refused, Err(Failure::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(fixture.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
+
+    // Also one that another node would handle: nothing is sent.
+    fixture.apply(Some(2), 2);
+    let refused = fixture.ask(NEWEST).await;
+    assert!(
+        matches!(refused, Err(Failure::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(*fixture.script.requested.lock().expect("no panic"), []);
+
+    map.set_wires([WIRE_MAX].into_iter());
+    fixture.run_here(3);
+    assert_eq!(fixture.ask(NEWEST).await, Ok((SHARD, NEWEST)));
 }

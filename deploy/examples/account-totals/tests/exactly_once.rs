@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fritzy_actors::{
     OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
-use fritzy_domain::{CommandId, Event, OrderCommand, OrderEvent};
+use fritzy_domain::{AnnotationsInput, CommandId, Event, OrderCommand, OrderEvent};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, Lost, MemoryConfig, SqliteConfig, Stores};
 use fritzy_projections::Projections;
@@ -107,7 +107,7 @@ impl OrderingShop {
 
     async fn account(&self, name: &str) -> String {
         let request = request();
-        let account = self.shop.create_account(&request, name.to_owned()).await;
+        let account = self.shop.create_account(&request, name.into()).await;
         account.expect("created").state.id.to_string()
     }
 
@@ -122,6 +122,7 @@ impl OrderingShop {
                 amount_field,
                 currency,
             },
+            annotations: AnnotationsInput::default(),
         };
         let product = self.shop.create_product(&request(), input).await;
         product.expect("created").state.id.to_string()
@@ -135,6 +136,7 @@ impl OrderingShop {
                 product_id: product.to_owned(),
                 quantity: i64::from(1 + number % 7),
             }],
+            annotations: AnnotationsInput::default(),
         };
         let placed = self.shop.place_order(&request(), &input).await;
         let id = placed.expect("placed").state.id.to_string();

@@ -33,6 +33,7 @@ mod pages;
 mod partial_responses;
 mod persisted_queries;
 mod prices;
+mod references;
 mod request_ids;
 mod response_budget;
 mod schema_snapshot;

@@ -4,7 +4,7 @@
 use fritzy_testbed_shop::{Api, ApiError, Response};
 
 use crate::node::TestNode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A price as a client writes it, and as number, text and minor units of the response.
 const PRICES: [(&str, &str, &str, &str); 9] = [
@@ -285,4 +285,30 @@ async fn order_in_two_currencies_is_refused() {
     let total =
         r#""totalPrice":1500.0,"totalMoney":{"amount":"1500","currency":"JPY","minorUnits":1500}"#;
     assert!(placed.text.contains(total), "{placed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_price_without_currency_is_in_the_product_s() {
+    let node = TestNode::start().await;
+    let yen = node.api.new_priced_product("Lamp", "500", "JPY").await;
+    let reprice = "mutation($id: String!, $price: MoneyInput!, $key: String) {
+        repriceProduct(id: $id, price: $price, idempotencyKey: $key) { priceMoney { amount currency } }
+    }";
+    let run = async |price: Value, key: Option<&str>| {
+        let variables = json!({ "id": yen, "price": price, "key": key });
+        node.api.run_with(reprice, variables).await
+    };
+    let repriced = run(json!({ "amount": "700" }), Some("k")).await;
+    let expected = json!({ "amount": "700", "currency": "JPY" });
+    assert_eq!(repriced.data("/repriceProduct/priceMoney"), expected);
+    let refused = run(json!({ "amount": "7.50" }), None).await;
+    let expected = ApiError::argument("price.amount", "TOO_MANY_DECIMALS");
+    assert_eq!(refused.api_error(), expected);
+
+    let dollars = run(json!({ "amount": "7.50", "currency": "USD" }), None).await;
+    let expected = json!({ "amount": "7.50", "currency": "USD" });
+    assert_eq!(dollars.data("/repriceProduct/priceMoney"), expected);
+    // The first use, though the product has another currency by now.
+    let again = run(json!({ "amount": "700" }), Some("k")).await;
+    assert_eq!(again.text, repriced.text);
 }

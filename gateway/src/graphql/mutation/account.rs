@@ -1,8 +1,9 @@
 //! The mutations of accounts.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, MaybeUndefined, Object};
 use fritzy_domain::{AccountCommand, FingerprintBuilder};
 
+use super::super::annotations::{AnnotationArguments, MetadataChangeInput, fingerprint};
 use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
@@ -24,13 +25,13 @@ impl AccountMutations {
     ) -> Option<FieldResult<AccountObject>> {
         failing_alone(async {
             let key = idempotency_key.as_deref();
-            let content = |print: FingerprintBuilder| print.text(&account.name);
+            let account = account.into_shop();
+            let content = |print: FingerprintBuilder| {
+                fingerprint(print.text(&account.name), &account.annotations)
+            };
             let request =
                 command_request(context, "createAccount", "", key, content).map_err(rejected)?;
-            let created = app(context)
-                .shop
-                .create_account(&request, account.name)
-                .await;
+            let created = app(context).shop.create_account(&request, account).await;
             Ok(created
                 .map_err(|error| shop_error(error).inside("account"))?
                 .into())
@@ -81,6 +82,39 @@ impl AccountMutations {
                 .command_account(&request, change.target(), close)
                 .await;
             Ok(closed.map_err(shop_error)?.into())
+        })
+        .await
+    }
+
+    /// Changes the external reference, the metadata, or both of an open account.
+    async fn annotate_account(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the account.")] id: ID,
+        #[graphql(
+            desc = "New reference: one line of 1 to 128 characters. Without it, the reference stays; null removes it."
+        )]
+        external_reference: MaybeUndefined<String>,
+        #[graphql(
+            desc = "Entries to set or remove; the others stay. Null removes all."
+        )]
+        metadata: MaybeUndefined<Vec<MetadataChangeInput>>,
+        #[graphql(desc = "Version that the account must have; any, if none is given.")]
+        expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
+        idempotency_key: Option<String>,
+    ) -> Option<FieldResult<AccountObject>> {
+        failing_alone(async {
+            let given = AnnotationArguments::new(external_reference, metadata);
+            let change = Change::new(id.0, expected_version, idempotency_key)?;
+            let content = |print| given.fingerprint(print);
+            let request = change.request(context, "annotateAccount", content)?;
+            let annotate = AccountCommand::Annotate(given.parse().map_err(rejected)?);
+            let annotated = app(context)
+                .shop
+                .command_account(&request, change.target(), annotate)
+                .await;
+            Ok(annotated.map_err(shop_error)?.into())
         })
         .await
     }

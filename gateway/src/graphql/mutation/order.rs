@@ -1,9 +1,10 @@
 //! The mutations of orders.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, MaybeUndefined, Object};
 use fritzy_actors::OrderLineInput;
 use fritzy_domain::{FingerprintBuilder, OrderCommand};
 
+use super::super::annotations::{AnnotationArguments, MetadataChangeInput, fingerprint};
 use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
@@ -30,7 +31,8 @@ impl OrderMutations {
                 let line = |print: FingerprintBuilder, line: &OrderLineInput| {
                     print.text(&line.product_id).number(line.quantity)
                 };
-                order.lines.iter().fold(print.text(&order.account_id), line)
+                let print = order.lines.iter().fold(print.text(&order.account_id), line);
+                fingerprint(print, &order.annotations)
             };
             let key = idempotency_key.as_deref();
             let request =
@@ -96,6 +98,39 @@ impl OrderMutations {
                 OrderCommand::Cancel { reason },
             )
             .await
+        })
+        .await
+    }
+
+    /// Changes the external reference, the metadata, or both, in every status.
+    async fn annotate_order(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the order.")] id: ID,
+        #[graphql(
+            desc = "New reference: one line of 1 to 128 characters. Without it, the reference stays; null removes it."
+        )]
+        external_reference: MaybeUndefined<String>,
+        #[graphql(
+            desc = "Entries to set or remove; the others stay. Null removes all."
+        )]
+        metadata: MaybeUndefined<Vec<MetadataChangeInput>>,
+        #[graphql(desc = "Version that the order must have; any, if none is given.")]
+        expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
+        idempotency_key: Option<String>,
+    ) -> Option<FieldResult<OrderObject>> {
+        failing_alone(async {
+            let given = AnnotationArguments::new(external_reference, metadata);
+            let change = Change::new(id.0, expected_version, idempotency_key)?;
+            let content = |print| given.fingerprint(print);
+            let request = change.request(context, "annotateOrder", content)?;
+            let annotate = OrderCommand::Annotate(given.parse().map_err(rejected)?);
+            let annotated = app(context)
+                .shop
+                .command_order(&request, change.target(), annotate)
+                .await;
+            order_object(context, annotated.map_err(shop_error)?).await
         })
         .await
     }

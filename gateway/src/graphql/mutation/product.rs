@@ -1,10 +1,11 @@
 //! The mutations of products.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, MaybeUndefined, Object};
 use fritzy_actors::{ProductInput as ShopProduct, Request};
 use fritzy_domain::{FingerprintBuilder, ProductCommand};
 
-use super::super::app::app;
+use super::super::annotations::{AnnotationArguments, MetadataChangeInput, fingerprint};
+use super::super::app::{App, app};
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
@@ -87,7 +88,8 @@ impl ProductMutations {
         .await
     }
 
-    /// Changes the price. Existing orders keep theirs.
+    /// Changes the price, in the product's currency unless the price names one. Existing orders keep
+    /// theirs.
     async fn reprice_product(
         &self,
         context: &Context<'_>,
@@ -99,16 +101,21 @@ impl ProductMutations {
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
-            let app = app(context);
-            let price = price.into_shop(app.currency);
+            let App { shop, currency, .. } = app(context);
+            let in_own_currency = price.currency.is_none();
+            let price = price.into_shop(*currency);
+            // Also without a currency, which keeps the fingerprints of earlier versions.
             let content =
                 |print: FingerprintBuilder| print.text(&price.amount).text(&price.currency);
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "repriceProduct", content)?;
-            let repriced = app
-                .shop
-                .reprice_product(&request, change.target(), price)
-                .await;
+            let target = change.target();
+            let repriced = if in_own_currency {
+                shop.reprice_in_own_currency(&request, target, price.amount)
+                    .await
+            } else {
+                shop.reprice_product(&request, target, price).await
+            };
             Ok(repriced.map_err(shop_error)?.into())
         })
         .await
@@ -137,6 +144,39 @@ impl ProductMutations {
         })
         .await
     }
+
+    /// Changes the external reference, the metadata, or both of a product that is not withdrawn.
+    async fn annotate_product(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the product.")] id: ID,
+        #[graphql(
+            desc = "New reference: one line of 1 to 128 characters. Without it, the reference stays; null removes it."
+        )]
+        external_reference: MaybeUndefined<String>,
+        #[graphql(
+            desc = "Entries to set or remove; the others stay. Null removes all."
+        )]
+        metadata: MaybeUndefined<Vec<MetadataChangeInput>>,
+        #[graphql(desc = "Version that the product must have; any, if none is given.")]
+        expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
+        idempotency_key: Option<String>,
+    ) -> Option<FieldResult<ProductObject>> {
+        failing_alone(async {
+            let given = AnnotationArguments::new(external_reference, metadata);
+            let change = Change::new(id.0, expected_version, idempotency_key)?;
+            let content = |print| given.fingerprint(print);
+            let request = change.request(context, "annotateProduct", content)?;
+            let annotate = ProductCommand::Annotate(given.parse().map_err(rejected)?);
+            let annotated = app(context)
+                .shop
+                .command_product(&request, change.target(), annotate)
+                .await;
+            Ok(annotated.map_err(shop_error)?.into())
+        })
+        .await
+    }
 }
 
 fn fingerprint_of(product: &ShopProduct) -> impl FnOnce(FingerprintBuilder) -> FingerprintBuilder {
@@ -145,12 +185,14 @@ fn fingerprint_of(product: &ShopProduct) -> impl FnOnce(FingerprintBuilder) -> F
             name,
             description,
             price,
+            annotations,
         } = product;
-        print
+        let print = print
             .text(name)
             .text(description)
             .text(&price.amount)
-            .text(&price.currency)
+            .text(&price.currency);
+        fingerprint(print, annotations)
     }
 }
 

@@ -9,15 +9,19 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, Position, State,
+    Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Annotations, Append,
+    AppendError, AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, ExternalReference,
+    Metadata, Position, State,
 };
 use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, Timestamp};
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::RETRY_BUDGET;
-use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced, StepClock};
+use crate::committer::{
+    BatchError, BatchStore, Committer, CommitterConfig, Sequenced, StepClock, TakenReference,
+};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
@@ -119,6 +123,8 @@ fn append(number: u128) -> Append {
     let created = AccountCreated {
         account_id: id,
         personal: personal.clone(),
+        external_reference: None,
+        metadata: Metadata::default(),
         at,
     };
     Append {
@@ -140,6 +146,7 @@ fn append(number: u128) -> Append {
             created_at: at,
             closed: false,
             personal,
+            annotations: Annotations::default(),
         }),
         deadline: Deadline::at(Instant::now() + Duration::from_secs(60)),
     }
@@ -314,6 +321,49 @@ async fn appends_of_one_entity_or_key_are_in_separate_batches() {
         assert!(outcome.await.is_ok());
     }
     assert_eq!(fixture.batch_lens(), [1, 2, 2]);
+}
+
+/// The creation of an account with an external reference.
+fn referenced(number: u128, reference: &str) -> Append {
+    let mut append = append(number);
+    let reference = ExternalReference::parse(reference).expect("valid");
+    for (_, event) in &mut append.events {
+        if let Event::Account(AccountEvent::Created(created)) = event {
+            created.external_reference = Some(reference.clone());
+        }
+    }
+    append.state.annotations_mut().external_reference = Some(reference);
+    append
+}
+
+/// Until the first is committed, nobody has the reference.
+#[tokio::test]
+async fn claims_of_one_reference_are_in_separate_batches() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
+    let outcomes: Vec<_> = [(1, "a"), (2, "b"), (3, "a"), (4, "b"), (5, "c")]
+        .map(|(number, reference)| fixture.committer.append(referenced(number, reference)))
+        .into();
+    fixture.permit_commits(AMPLE);
+    for outcome in outcomes {
+        assert!(outcome.await.is_ok());
+    }
+    assert_eq!(fixture.batch_lens(), [2, 3]);
+}
+
+#[tokio::test]
+async fn taken_reference_fails_alone_and_names_its_holder() {
+    let holder = entity(9);
+    let taken = vec![TakenReference { index: 1, holder }];
+    let failures = vec![BatchError::ReferencesTaken(taken)];
+    let fixture = fixture(CommitterConfig::default(), failures, None);
+    let outcomes: Vec<_> = [(1, "a"), (2, "b"), (3, "c")]
+        .map(|(number, reference)| fixture.committer.append(referenced(number, reference)))
+        .into();
+    fixture.permit_commits(AMPLE);
+    let outcomes = join_all(outcomes).await;
+    assert_eq!(outcomes[1], Err(AppendError::ReferenceTaken { holder }));
+    let positions = [0, 2].map(|index| outcomes[index].clone().map(|at| at.first));
+    assert_eq!(positions, [Ok(1), Ok(2)]);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use fritzy_domain::{
-    AccountId, Currency, Money, Order, OrderFilter, OrderId, OrderLine, OrderStatus, ProductId,
-    Stored,
+    AccountId, Annotations, Currency, Money, Order, OrderFilter, OrderId, OrderLine, OrderStatus,
+    ProductId, Stored,
 };
 use fritzy_testbed::{ServiceError, shared_postgres};
 use fritzy_types::Timestamp;
@@ -76,6 +76,7 @@ fn order(n: u128) -> Stored<Order> {
         lines: vec![line],
         total: Money::from_minor_units(minor_units, currency).expect("in range"),
         cancel_reason: None,
+        annotations: Annotations::default(),
     };
     Stored { version: 1, state }
 }

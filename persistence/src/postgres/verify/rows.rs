@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
 
 use super::schema::{self, Schema};
 use crate::verify::{
-    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow, Source,
-    SourceError, StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow,
+    SharedReferenceRow, Source, SourceError, StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -206,6 +206,34 @@ impl Source for PostgresRows {
         self.each(statement, duplicate, each).await
     }
 
+    async fn shared_references(
+        &mut self,
+        kind: Kind,
+        each: Each<'_, SharedReferenceRow>,
+    ) -> Result<(), SourceError> {
+        let statement = match kind {
+            Kind::Account => {
+                "SELECT external_reference, uuid_send(id), version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM account WHERE external_reference IS NOT NULL AND NOT closed
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+            Kind::Product => {
+                "SELECT external_reference, uuid_send(id), version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM product WHERE external_reference IS NOT NULL AND NOT withdrawn
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+            Kind::Order => {
+                "SELECT external_reference, uuid_send(id), version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM customer_order WHERE external_reference IS NOT NULL
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+        };
+        self.each(statement, shared_reference, each).await
+    }
+
     async fn orders_without_account(
         &mut self,
         each: Each<'_, (Vec<u8>, Vec<u8>)>,
@@ -224,7 +252,7 @@ fn comparable(column: &str) -> String {
     match column {
         "closed" | "withdrawn" => format!("{column}::int::bigint"),
         "account_id" | "creation_key" => format!("uuid_send({column})"),
-        "lines" => format!("{column}::text"),
+        "lines" | "metadata" => format!("{column}::text"),
         _ => column.to_owned(),
     }
 }
@@ -264,6 +292,14 @@ fn duplicate(row: &PgRow) -> Result<DuplicateRow, sqlx::Error> {
         event_type: row.try_get(5)?,
         payload: row.try_get::<String, _>(6)?.into_bytes(),
         fingerprint: row.try_get(7)?,
+    })
+}
+
+fn shared_reference(row: &PgRow) -> Result<SharedReferenceRow, sqlx::Error> {
+    Ok(SharedReferenceRow {
+        reference: row.try_get(0)?,
+        id: row.try_get(1)?,
+        version: row.try_get(2)?,
     })
 }
 

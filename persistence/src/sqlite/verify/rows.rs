@@ -12,8 +12,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 use super::schema;
 use crate::sqlite::error::is_damage;
 use crate::verify::{
-    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow, Source,
-    SourceError, StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow,
+    SharedReferenceRow, Source, SourceError, StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -246,6 +246,34 @@ impl Source for SqliteRows {
         self.each(statement, duplicate, each).await
     }
 
+    async fn shared_references(
+        &mut self,
+        kind: Kind,
+        each: Each<'_, SharedReferenceRow>,
+    ) -> Result<(), SourceError> {
+        let statement = match kind {
+            Kind::Account => {
+                "SELECT external_reference, id, version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM main.account WHERE external_reference IS NOT NULL AND NOT closed
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+            Kind::Product => {
+                "SELECT external_reference, id, version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM main.product WHERE external_reference IS NOT NULL AND NOT withdrawn
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+            Kind::Order => {
+                "SELECT external_reference, id, version FROM (
+                    SELECT *, count(*) OVER (PARTITION BY external_reference) AS holders
+                    FROM main.customer_order WHERE external_reference IS NOT NULL
+                 ) AS held WHERE holders > 1 ORDER BY 1, id"
+            }
+        };
+        self.each(statement, shared_reference, each).await
+    }
+
     async fn orders_without_account(
         &mut self,
         each: Each<'_, (Vec<u8>, Vec<u8>)>,
@@ -295,6 +323,14 @@ fn duplicate(row: &SqliteRow) -> Result<DuplicateRow, sqlx::Error> {
         event_type: text(row, 5)?,
         payload: bytes(row, 6)?,
         fingerprint: row.try_get_unchecked(7)?,
+    })
+}
+
+fn shared_reference(row: &SqliteRow) -> Result<SharedReferenceRow, sqlx::Error> {
+    Ok(SharedReferenceRow {
+        reference: text(row, 0)?,
+        id: bytes(row, 1)?,
+        version: int(row, 2)?,
     })
 }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{AccountCommand, Command, CommandId, DecisionContext, Event};
+use fritzy_domain::{AccountCommand, Annotations, Command, CommandId, DecisionContext, Event};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::verify::{DuplicateRow, Each, SchemaDifference, ShardRow, Value, check};
+use crate::verify::{
+    DuplicateRow, Each, SchemaDifference, ShardRow, SharedReferenceRow, Value, check,
+};
 
 /// The rows of a store.
 #[derive(Clone, Default)]
@@ -82,6 +84,14 @@ impl Source for Rows {
         Ok(())
     }
 
+    async fn shared_references(
+        &mut self,
+        _: Kind,
+        _: Each<'_, SharedReferenceRow>,
+    ) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     async fn orders_without_account(
         &mut self,
         _: Each<'_, (Vec<u8>, Vec<u8>)>,
@@ -104,7 +114,10 @@ fn accounts(page_rows: usize) -> Rows {
         for (version, name) in (1..).zip(&names[..versions]) {
             let name = (*name).to_owned();
             let change = match state {
-                None => AccountCommand::Create { name },
+                None => AccountCommand::Create {
+                    name,
+                    annotations: Annotations::default(),
+                },
                 Some(_) => AccountCommand::Rename { name },
             };
             let env = DecisionContext {

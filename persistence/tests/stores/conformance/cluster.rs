@@ -55,6 +55,11 @@ impl Cluster {
         })
     }
 
+    /// The database's URL, if it is on a server.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
     /// Connects to the server, bypassing the stores.
     pub(crate) async fn connection(&self) -> PgConnection {
         let url = self.url.as_deref().expect("it is on a server");

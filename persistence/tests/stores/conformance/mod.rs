@@ -19,6 +19,7 @@ mod postgres_restore;
 mod postgres_server;
 mod projections;
 mod read_model;
+mod references;
 mod sqlite_damage;
 mod sqlite_file;
 #[macro_use]
@@ -73,6 +74,13 @@ suite! {
             load_returns_rows_in_the_order_of_the_ids,
             every_field_is_read_back,
         }
+        references::{
+            annotations_are_read_back_and_found,
+            reference_belongs_to_one_entity_of_its_kind,
+            closed_and_withdrawn_entities_free_their_reference,
+            taken_reference_in_a_batch_fails_alone,
+            i8_repeated_key_goes_before_a_taken_reference,
+        }
         topic_bindings::{
             i6_topic_tokens_are_replaced_by_one_node_only,
             topic_location_stays_and_belongs_to_one_store,
@@ -101,5 +109,6 @@ suite! {
             read_state_returns_everything_for_an_unknown_version,
             state_is_never_older_than_its_version,
         }
+        references::{concurrent_claims_have_one_winner_each}
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fritzy_domain::{
-    AccountId, Append, Command, Currency, EntityId, MemoryBudget, Money, Order, OrderCommand,
-    OrderFilter, OrderInterval, OrderKey, OrderListPage, OrderSort, OrderStatus, OrderTimes, Page,
-    PlaceOrder, ProductId, Quote, QuotedLine, RowCount, State, Stored, TotalRange, UnlimitedBudget,
+    AccountId, Annotations, Append, Command, Currency, EntityId, MemoryBudget, Money, Order,
+    OrderCommand, OrderFilter, OrderInterval, OrderKey, OrderListPage, OrderSort, OrderStatus,
+    OrderTimes, Page, PlaceOrder, ProductId, Quote, QuotedLine, RowCount, State, Stored,
+    TotalRange, UnlimitedBudget,
 };
 use fritzy_types::{BudgetExceeded, StorageError, Timestamp};
 use uuid::Uuid;
@@ -45,6 +46,7 @@ fn new_order(fixture: &Fixture, number: u128) -> Append {
     let place = Command::Order(OrderCommand::Place(PlaceOrder {
         account_id: account_id(number % 3),
         lines,
+        annotations: Annotations::default(),
     }));
     // The second of an append is in the middle of its command's id.
     let command = command_id(number / 2 + (number % 2 << 64));

@@ -291,8 +291,8 @@ pub(super) fn change_of(event: &Event) -> Option<Change> {
         Event::Order(OrderEvent::Cancelled(event)) => {
             Change::Cancelled(event.reason.clone().unwrap_or_default())
         }
-        Event::Account(AccountEvent::Closed(_)) | Event::Product(ProductEvent::Withdrawn(_)) => {
-            return None;
-        }
+        Event::Account(AccountEvent::Closed(_) | AccountEvent::Annotated(_))
+        | Event::Product(ProductEvent::Withdrawn(_) | ProductEvent::Annotated(_))
+        | Event::Order(OrderEvent::Annotated(_)) => return None,
     })
 }

@@ -45,6 +45,9 @@ async fn every_mutation_validates_its_key() {
         r#"updateProduct(id: "", idempotencyKey: "")"#,
         r#"repriceProduct(id: "", price: { amount: "" }, idempotencyKey: "")"#,
         r#"withdrawProduct(id: "", idempotencyKey: "")"#,
+        r#"annotateAccount(id: "", idempotencyKey: "")"#,
+        r#"annotateProduct(id: "", idempotencyKey: "")"#,
+        r#"annotateOrder(id: "", idempotencyKey: "")"#,
     ] {
         let document = format!("mutation {{ {field} {{ id }} }}");
         let expected = ApiError::argument("idempotencyKey", "EMPTY");

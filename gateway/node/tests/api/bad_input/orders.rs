@@ -113,7 +113,7 @@ async fn unknown_ids_are_not_found() {
 }
 
 /// Every field that takes the id of an entity, and the error code of an unknown one.
-const BY_ID: [(&str, &str); 11] = [
+const BY_ID: [(&str, &str); 14] = [
     (
         "query($id: String!) { accounts(id: $id) { id } }",
         "ACCOUNT_NOT_FOUND",
@@ -157,6 +157,18 @@ const BY_ID: [(&str, &str); 11] = [
     (
         "mutation($id: String!) { withdrawProduct(id: $id) { id } }",
         "PRODUCT_NOT_FOUND",
+    ),
+    (
+        "mutation($id: ID!) { annotateAccount(id: $id, metadata: null) { id } }",
+        "ACCOUNT_NOT_FOUND",
+    ),
+    (
+        "mutation($id: ID!) { annotateProduct(id: $id, metadata: null) { id } }",
+        "PRODUCT_NOT_FOUND",
+    ),
+    (
+        "mutation($id: ID!) { annotateOrder(id: $id, metadata: null) { id } }",
+        "ORDER_NOT_FOUND",
     ),
 ];
 

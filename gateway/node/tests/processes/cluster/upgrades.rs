@@ -68,12 +68,18 @@ impl Upgrade {
         log
     }
 
-    /// Requires that both versions find the journal sound, next to running nodes.
+    /// Requires that both versions find the journal sound, next to running nodes. The last release
+    /// reports what makes external references unique: it knows no such index.
     fn verify(&self) {
-        for program in [&self.released, &node_binary()] {
-            let exited = self.run(program, &["journal", "verify"]);
-            assert_eq!(exited.code, Some(0), "{}: {exited:?}", program.display());
-        }
+        let exited = self.run(&node_binary(), &["journal", "verify"]);
+        assert_eq!(exited.code, Some(0), "{exited:?}");
+        let exited = self.run(&self.released, &["journal", "verify"]);
+        let found: Vec<&str> = exited.stdout.lines().collect();
+        let is_index = |line: &&&str| {
+            line.starts_with("schema-differs: index ") && line.contains("_by_reference: ")
+        };
+        let indexes = found.iter().filter(is_index).count();
+        assert_eq!((indexes, found.len()), (3, 4), "and a summary: {exited:?}");
     }
 
     fn run(&self, program: &Path, arguments: &[&str]) -> ExitedProcess {
@@ -216,4 +222,135 @@ async fn i1_killed_node_is_replaced_by_the_other_version() {
     block_in_place(|| cluster.kill("n2"));
     accounts.check_and_rename(&old, "without the new").await;
     accounts.check_and_rename(&old, "at last").await;
+}
+
+/// What an entity was created with.
+const REFERENCES: usize = 24;
+
+/// An account with a reference, created by a node of this version.
+struct Referenced {
+    id: String,
+    reference: String,
+}
+
+impl Referenced {
+    /// Creates it, once no older node is known to the node any more.
+    async fn create(api: &Api, number: usize) -> Self {
+        let reference = format!("crm-{number}");
+        let create =
+            "mutation($account: AccountInput!) { createAccount(account: $account) { id } }";
+        let account = json!({
+            "name": format!("account {number}"),
+            "externalReference": reference,
+            "metadata": [{ "key": "number", "value": number.to_string() }],
+        });
+        let mut id = String::new();
+        wait_until_async("references are accepted", NODE_TIME_MAX, async || {
+            let created = api.run_with(create, json!({ "account": account })).await;
+            let is_refused = created.json().get("errors").is_some();
+            if is_refused {
+                assert_eq!(created.code(), "UNAVAILABLE", "{created:?}");
+            } else {
+                id = created.text_at("/createAccount/id");
+            }
+            !is_refused
+        })
+        .await;
+        Self { id, reference }
+    }
+
+    async fn change(&self, api: &Api, change: &str) {
+        let change = format!("mutation($id: String!) {{ {change} {{ id }} }}");
+        let changed = api.run_with(&change, json!({ "id": self.id })).await;
+        assert!(changed.data("").is_object());
+    }
+
+    /// The account that has the reference, by a node of this version.
+    async fn found(&self, api: &Api) -> serde_json::Value {
+        let find = "query($reference: String!) { found: accountByReference(externalReference: $reference) {
+            id name externalReference metadata { key value }
+        } }";
+        let found = api
+            .run_with(find, json!({ "reference": self.reference }))
+            .await;
+        found.data("/found")
+    }
+}
+
+/// References and metadata are refused while an older node is in the cluster. They survive changes
+/// by older nodes after a way back, which also free references by closing accounts.
+#[tokio::test(flavor = "multi_thread")]
+async fn references_survive_nodes_that_do_not_know_them() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::shared_by_tests()));
+    let released = skip_unless!(block_in_place(last_release));
+    let url = server.url("postgres");
+    let settings = ClusterSettings::new(&url).with("--request-timeout-ms", REQUEST_TIMEOUT_MS);
+    let mut cluster = LocalCluster::new(settings.clone());
+    for name in ["n1", "n2"] {
+        let mut slot = NodeSlot::new(name, settings.clone()).expect("free ports");
+        slot.set_program((name == "n1").then(|| released.clone()));
+        block_in_place(|| cluster.start_in(slot));
+    }
+    let api = |cluster: &LocalCluster, name| Api::at(cluster.node(name).slot.addresses().api);
+    let (old, new) = (api(&cluster, "n1"), api(&cluster, "n2"));
+    wait_shared(&url).await;
+
+    // A retry over an upgrade is recognised, wherever the account is.
+    let keyed =
+        r#"mutation { createAccount(account: { name: "Ada" }, idempotencyKey: "k") { id name } }"#;
+    let first = old.run(keyed).await;
+    assert_eq!(new.run(keyed).await.text, first.text, "I8");
+    let id = first.text_at("/createAccount/id");
+    for refused in [
+        r#"mutation { createAccount(account: { name: "Bob", externalReference: "r" }) { id } }"#,
+        r#"mutation { createAccount(account: { name: "Bob", metadata: [{ key: "k", value: "v" }] }) { id } }"#,
+        &format!(r#"mutation {{ annotateAccount(id: "{id}", externalReference: "r") {{ id }} }}"#),
+    ] {
+        for _ in 0..4 {
+            assert_eq!(new.run(refused).await.code(), "UNAVAILABLE", "{refused}");
+        }
+    }
+
+    let slot = block_in_place(|| cluster.kill("n1"));
+    let mut accounts = Vec::new();
+    for number in 0..REFERENCES {
+        accounts.push(Referenced::create(&new, number).await);
+    }
+    block_in_place(|| cluster.start_in(slot));
+    let old = api(&cluster, "n1");
+    wait_shared(&url).await;
+    for (number, account) in accounts.iter().enumerate() {
+        let found = account.found(&new).await;
+        assert_eq!(found["id"], account.id, "whoever owns it: {found}");
+        let by = if number % 2 == 0 { &old } else { &new };
+        account
+            .change(by, r#"renameAccount(id: $id, name: "Renamed")"#)
+            .await;
+        if number % 3 == 0 {
+            account.change(by, "closeAccount(id: $id)").await;
+        }
+    }
+
+    block_in_place(|| cluster.kill("n1"));
+    for (number, account) in accounts.iter().enumerate() {
+        let found = account.found(&new).await;
+        if number % 3 == 0 {
+            assert!(found.is_null(), "its closing freed it: {found}");
+            let next = Referenced::create(&new, number).await;
+            assert_eq!(next.found(&new).await["id"], next.id);
+            continue;
+        }
+        let expected = json!({
+            "id": account.id,
+            "name": "Renamed",
+            "externalReference": account.reference,
+            "metadata": [{ "key": "number", "value": number.to_string() }],
+        });
+        assert_eq!(found, expected, "account {number}");
+    }
+    let workspace = Workspace::new();
+    let mut command = workspace.command_of(&node_binary(), &["journal", "verify"]);
+    command.env("DATABASE_URL", &url);
+    let exited = block_in_place(|| workspace.run(&mut command));
+    assert_eq!(exited.code, Some(0), "{exited:?}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fritzy_domain::{
     AccountCreated, AccountEvent, AccountId, AccountPersonal, AccountRenamed, CommandId, EntityId,
-    Event, EventId, GenerationStart, RecordedEvent,
+    Event, EventId, GenerationStart, Metadata, RecordedEvent,
 };
 use fritzy_types::{ShardCount, ShardId, Timestamp};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub(super) fn journal(names: &[&str]) -> Journal {
             1 => AccountEvent::Created(AccountCreated {
                 account_id,
                 personal,
+                external_reference: None,
+                metadata: Metadata::default(),
                 at,
             }),
             _ => AccountEvent::Renamed(AccountRenamed {

@@ -1,0 +1,18 @@
+-- References of other systems, and metadata as JSON; NULL where there is none. Programs that do not know these columns
+-- leave them as they are.
+-- Compared byte by byte, so that no change of the server's locales reorders the indexes.
+
+ALTER TABLE account ADD COLUMN external_reference text COLLATE "C";
+ALTER TABLE account ADD COLUMN metadata json;
+ALTER TABLE product ADD COLUMN external_reference text COLLATE "C";
+ALTER TABLE product ADD COLUMN metadata json;
+ALTER TABLE customer_order ADD COLUMN external_reference text COLLATE "C";
+ALTER TABLE customer_order ADD COLUMN metadata json;
+
+-- Closed accounts and withdrawn products free their references, whichever program closes them.
+CREATE UNIQUE INDEX account_by_reference ON account (external_reference)
+    WHERE external_reference IS NOT NULL AND NOT closed;
+CREATE UNIQUE INDEX product_by_reference ON product (external_reference)
+    WHERE external_reference IS NOT NULL AND NOT withdrawn;
+CREATE UNIQUE INDEX customer_order_by_reference ON customer_order (external_reference)
+    WHERE external_reference IS NOT NULL;
