@@ -6,6 +6,7 @@
 
 mod journal_faults;
 mod postgres_faults;
+mod reference_faults;
 mod state_faults;
 mod unverifiable;
 mod workspace;
