@@ -8,7 +8,7 @@
 use fritzy_domain::{Account, Annotations, Order, Product};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::batch_statement::Row;
+use super::batch_states::Row;
 use super::unnest::Unnest;
 use crate::committer::creation_key;
 use crate::rows::{lines_json, metadata_json, micros, reference_text, signed, version};

@@ -4,11 +4,12 @@
 //! transaction behind. Rows are bound as one array for each column, so the text depends only on
 //! which kinds of state are in the batch, and stays prepared.
 
-use fritzy_domain::{Account, Append, Order, Product, State};
+use fritzy_domain::{Account, Append, Order, Product};
 use fritzy_types::ShardLease;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::annotated_rows::{annotated_accounts, annotated_orders, annotated_products};
+use super::batch_states::{Row, States};
 use super::unnest::Unnest;
 use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
@@ -46,51 +47,6 @@ pub(super) fn batch_statement(
     statement.changed_orders(&states.changed_orders, &mut checks);
     statement.result(&checks);
     statement.0
-}
-
-pub(super) type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
-
-/// The states of a batch, by kind, by whether they are new, and by whether their annotations are
-/// written.
-#[derive(Default)]
-struct States<'a> {
-    new_accounts: Vec<Row<'a, Account>>,
-    new_products: Vec<Row<'a, Product>>,
-    new_orders: Vec<Row<'a, Order>>,
-    changed_accounts: Vec<Row<'a, Account>>,
-    changed_products: Vec<Row<'a, Product>>,
-    changed_orders: Vec<Row<'a, Order>>,
-    annotated_accounts: Vec<Row<'a, Account>>,
-    annotated_products: Vec<Row<'a, Product>>,
-    annotated_orders: Vec<Row<'a, Order>>,
-}
-
-impl<'a> States<'a> {
-    fn of(batch: &'a [Sequenced<'a>]) -> Self {
-        let mut states = Self::default();
-        for sequenced in batch {
-            let new = sequenced.append.expected_version == 0;
-            let annotated = sequenced.append.annotates();
-            match &sequenced.append.state {
-                State::Account(account) if annotated => {
-                    states.annotated_accounts.push((sequenced, account));
-                }
-                State::Product(product) if annotated => {
-                    states.annotated_products.push((sequenced, product));
-                }
-                State::Order(order) if annotated => {
-                    states.annotated_orders.push((sequenced, order));
-                }
-                State::Account(account) if new => states.new_accounts.push((sequenced, account)),
-                State::Account(account) => states.changed_accounts.push((sequenced, account)),
-                State::Product(product) if new => states.new_products.push((sequenced, product)),
-                State::Product(product) => states.changed_products.push((sequenced, product)),
-                State::Order(order) if new => states.new_orders.push((sequenced, order)),
-                State::Order(order) => states.changed_orders.push((sequenced, order)),
-            }
-        }
-        states
-    }
 }
 
 /// The number of rows that a part of the statement must change.

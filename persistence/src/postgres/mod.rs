@@ -5,6 +5,7 @@ mod annotated_rows;
 mod backend;
 mod backup;
 mod batch_statement;
+mod batch_states;
 mod client_tools;
 mod committer_connection;
 mod config;

@@ -7,6 +7,7 @@
 mod journal_faults;
 mod line_faults;
 mod postgres_faults;
+mod reference_faults;
 mod state_faults;
 mod unverifiable;
 mod workspace;

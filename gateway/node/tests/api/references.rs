@@ -18,7 +18,7 @@ const ANNOTATE_ACCOUNT: &str =
         id version externalReference metadata { key value }
     }
 }";
-const BY_REFERENCE: &str = "query($reference: String!) {
+pub(crate) const BY_REFERENCE: &str = "query($reference: String!) {
     account: accountByReference(externalReference: $reference) { id externalReference }
     product: productByReference(externalReference: $reference) { id externalReference }
     order: orderByReference(externalReference: $reference) {
@@ -26,7 +26,7 @@ const BY_REFERENCE: &str = "query($reference: String!) {
     }
 }";
 
-fn entries(pairs: &[(&str, &str)]) -> Value {
+pub(crate) fn entries(pairs: &[(&str, &str)]) -> Value {
     let entries = pairs.iter();
     entries
         .map(|(key, value)| json!({ "key": key, "value": value }))
@@ -302,116 +302,6 @@ async fn i8_repeated_creation_is_not_taken_by_itself() {
         "account": { "name": "Cy", "externalReference": null, "metadata": [] }, "key": "c"
     });
     assert_eq!(shop.run(CREATE_ACCOUNT, null).await.text, created.text);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn invalid_annotations_are_refused_by_their_place() {
-    let shop = Shop::start().await;
-    let (long, key) = ("é".repeat(129), "k".repeat(41));
-    let many: Vec<(String, String)> = (0..21).map(|n| (format!("k{n}"), String::new())).collect();
-    let many: Vec<(&str, &str)> = many.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let large = "x".repeat(500);
-    let large: Vec<(&str, &str)> = many[..17]
-        .iter()
-        .map(|(k, _)| (*k, large.as_str()))
-        .collect();
-    let before = shop.0.api.everything().await;
-    for (input, field, reason) in [
-        (
-            json!({ "externalReference": "" }),
-            "externalReference",
-            "EMPTY",
-        ),
-        (
-            json!({ "externalReference": "\u{200b}\u{3164} " }),
-            "externalReference",
-            "EMPTY",
-        ),
-        (
-            json!({ "externalReference": "a\nb" }),
-            "externalReference",
-            "CONTROL_CHARACTER",
-        ),
-        (
-            json!({ "externalReference": "a\u{2029}b" }),
-            "externalReference",
-            "CONTROL_CHARACTER",
-        ),
-        (
-            json!({ "externalReference": "a\u{0}" }),
-            "externalReference",
-            "CONTROL_CHARACTER",
-        ),
-        (
-            json!({ "externalReference": long }),
-            "externalReference",
-            "TOO_LONG",
-        ),
-        (
-            json!({ "metadata": entries(&[("a", ""), ("a b", "")]) }),
-            "metadata[1].key",
-            "NOT_A_KEY",
-        ),
-        (
-            json!({ "metadata": entries(&[("", "")]) }),
-            "metadata[0].key",
-            "EMPTY",
-        ),
-        (
-            json!({ "metadata": entries(&[(&key, "")]) }),
-            "metadata[0].key",
-            "TOO_LONG",
-        ),
-        (
-            json!({ "metadata": entries(&[("a", ""), ("a", "")]) }),
-            "metadata[1].key",
-            "REPEATED",
-        ),
-        (
-            json!({ "metadata": entries(&[("a", "\u{0}")]) }),
-            "metadata[0].value",
-            "CONTROL_CHARACTER",
-        ),
-        (
-            json!({ "metadata": entries(&[("a", &"x".repeat(501))]) }),
-            "metadata[0].value",
-            "TOO_LONG",
-        ),
-        (
-            json!({ "metadata": entries(&many) }),
-            "metadata",
-            "TOO_MANY",
-        ),
-        (
-            json!({ "metadata": entries(&large) }),
-            "metadata",
-            "TOO_LONG",
-        ),
-    ] {
-        let mut account = input.clone();
-        account["name"] = json!("Ada");
-        let refused = shop
-            .run(CREATE_ACCOUNT, json!({ "account": account }))
-            .await;
-        let expected = ApiError::argument(&format!("account.{field}"), reason);
-        assert_eq!(refused.api_error(), expected, "{input}");
-    }
-    for reference in ["", "a\nb", &long] {
-        let refused = shop
-            .run(BY_REFERENCE, json!({ "reference": reference }))
-            .await
-            .json();
-        assert_eq!(
-            refused["errors"].as_array().map(Vec::len),
-            Some(3),
-            "{refused}"
-        );
-        assert_eq!(
-            refused["errors"][0]["extensions"]["field"],
-            "externalReference"
-        );
-    }
-    assert_eq!(shop.0.api.everything().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The committer on a scripted store, which fails in ways that a real one cannot be made to.
 
+mod claims;
 mod defects;
 mod retries;
 
@@ -10,18 +11,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Annotations, Append,
-    AppendError, AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, ExternalReference,
-    Metadata, Position, State,
+    AppendError, AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, Metadata,
+    Position, State,
 };
 use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, Timestamp};
-use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::RETRY_BUDGET;
-use crate::committer::{
-    BatchError, BatchStore, Committer, CommitterConfig, Sequenced, StepClock, TakenReference,
-};
+use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced, StepClock};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
@@ -302,68 +300,6 @@ async fn i3_append_under_older_lease_is_fenced_alone() {
             version: 1
         })
     );
-}
-
-#[tokio::test]
-async fn appends_of_one_entity_or_key_are_in_separate_batches() {
-    let fixture = fixture(CommitterConfig::default(), vec![], None);
-    let key = fritzy_domain::Fingerprint([0; 16]);
-    let keyed = |number: u128| Append {
-        command: CommandId::from_uuid(Uuid::from_u128(77)),
-        fingerprint: Some(key),
-        ..append(number)
-    };
-    let outcomes: Vec<_> = [append(1), append(1), keyed(2), keyed(3), append(4)]
-        .map(|append| fixture.committer.append(append))
-        .into();
-    fixture.permit_commits(AMPLE);
-    for outcome in outcomes {
-        assert!(outcome.await.is_ok());
-    }
-    assert_eq!(fixture.batch_lens(), [1, 2, 2]);
-}
-
-/// The creation of an account with an external reference.
-fn referenced(number: u128, reference: &str) -> Append {
-    let mut append = append(number);
-    let reference = ExternalReference::parse(reference).expect("valid");
-    for (_, event) in &mut append.events {
-        if let Event::Account(AccountEvent::Created(created)) = event {
-            created.external_reference = Some(reference.clone());
-        }
-    }
-    append.state.annotations_mut().external_reference = Some(reference);
-    append
-}
-
-/// Until the first is committed, nobody has the reference.
-#[tokio::test]
-async fn claims_of_one_reference_are_in_separate_batches() {
-    let fixture = fixture(CommitterConfig::default(), vec![], None);
-    let outcomes: Vec<_> = [(1, "a"), (2, "b"), (3, "a"), (4, "b"), (5, "c")]
-        .map(|(number, reference)| fixture.committer.append(referenced(number, reference)))
-        .into();
-    fixture.permit_commits(AMPLE);
-    for outcome in outcomes {
-        assert!(outcome.await.is_ok());
-    }
-    assert_eq!(fixture.batch_lens(), [2, 3]);
-}
-
-#[tokio::test]
-async fn taken_reference_fails_alone_and_names_its_holder() {
-    let holder = entity(9);
-    let taken = vec![TakenReference { index: 1, holder }];
-    let failures = vec![BatchError::ReferencesTaken(taken)];
-    let fixture = fixture(CommitterConfig::default(), failures, None);
-    let outcomes: Vec<_> = [(1, "a"), (2, "b"), (3, "c")]
-        .map(|(number, reference)| fixture.committer.append(referenced(number, reference)))
-        .into();
-    fixture.permit_commits(AMPLE);
-    let outcomes = join_all(outcomes).await;
-    assert_eq!(outcomes[1], Err(AppendError::ReferenceTaken { holder }));
-    let positions = [0, 2].map(|index| outcomes[index].clone().map(|at| at.first));
-    assert_eq!(positions, [Ok(1), Ok(2)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Invalid input (requirement A7): the response names the argument and the reason, nothing is
 //! written, and the node continues.
 
+mod annotations;
 mod arguments;
 mod keys;
 mod orders;
