@@ -68,8 +68,12 @@ fn paths_in(text: &str, path: &str) -> Vec<String> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let words = text.split(['"', '\'']);
     let files = words.filter(|word| {
-        let is_file = [".js", ".css", ".svg"].iter().any(|end| word.ends_with(end));
-        let is_path = ["/explorer/", "./", "../"].iter().any(|start| word.starts_with(start));
+        let is_file = [".js", ".css", ".svg"]
+            .iter()
+            .any(|end| word.ends_with(end));
+        let is_path = ["/explorer/", "./", "../"]
+            .iter()
+            .any(|start| word.starts_with(start));
         is_file && is_path
     });
     files.map(|file| joined(folder, file)).collect()
