@@ -41,7 +41,7 @@ export async function contentPolicy({ page, base, check }) {
 }
 
 export async function largeResponse({ page, base, check }) {
-  const rows = Array.from({ length: 12_000 }, (_, id) => ({ id: String(id), name: `Customer ${'x'.repeat(40)}`, closed: false }));
+  const rows = Array.from({ length: 9_000 }, (_, id) => ({ id: String(id), name: `Customer ${'x'.repeat(80)}`, closed: false }));
   const body = JSON.stringify({ data: { accounts: rows } });
   await page.route('**/graphql', (route) => route.fulfill({ contentType: 'application/json', body }));
   await page.goto(`${base}/`);
@@ -67,6 +67,8 @@ export async function largeResponse({ page, base, check }) {
   const whole = await responseOf(page).evaluate((view, expected) => view.textContent === expected, JSON.stringify(JSON.parse(body), null, 2));
   check('large response: all of it is there', whole);
   check('large response: its end is in colours', (await page.locator('.chunk').last().locator('.json-name').count()) > 0);
+  const [inner, outer] = await responseOf(page).evaluate((view) => [view.scrollWidth, view.clientWidth]);
+  check('large response: long lines can be scrolled to their end', inner > outer + 100, `${inner} px in ${outer} px`);
   const coloured = await page.locator('.chunk:has(.json-name)').count();
   const all = await page.locator('.chunk').count();
   check('large response: what is not seen is not coloured', coloured < all / 4, `${coloured} of ${all}`);
