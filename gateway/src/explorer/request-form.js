@@ -42,10 +42,7 @@ export class RequestForm {
       headers: jsonLanguage(() => null),
     };
     this.#editors = Object.fromEntries(
-      Object.entries(languages).map(([key, language]) => [
-        key,
-        new CodeEditor(this.#parts[key], language, changed),
-      ]),
+      Object.entries(languages).map(([key, language]) => [key, new CodeEditor(this.#parts[key], language, changed)]),
     );
     this.#parts.query.addEventListener('blur', () => this.#showProblem());
     this.#parts.query.addEventListener('click', (event) => {

@@ -110,7 +110,11 @@ function sameEnd(oldText, oldPieces, text, pieces) {
     chars += 1;
   }
   let same = 0;
-  while (same < pieces.length && same < oldPieces.length && isSame(oldPieces.at(-1 - same), pieces.at(-1 - same), shift)) {
+  while (
+    same < pieces.length &&
+    same < oldPieces.length &&
+    isSame(oldPieces.at(-1 - same), pieces.at(-1 - same), shift)
+  ) {
     same += 1;
   }
   const last = Math.max(pieces.at(-1 - same)?.end ?? 0, (oldPieces.at(-1 - same)?.end ?? 0) + shift);

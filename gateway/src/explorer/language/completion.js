@@ -62,7 +62,9 @@ function optionsFor(expected, context) {
       return schema.types.filter(({ kind }) => ['SCALAR', 'ENUM', 'INPUT_OBJECT'].includes(kind)).map(typeOption);
     case 'argument':
     case 'inputField':
-      return expected.inputs.filter(({ name }) => !expected.given.has(name)).map((input) => inputOption(input, context.hasColon));
+      return expected.inputs
+        .filter(({ name }) => !expected.given.has(name))
+        .map((input) => inputOption(input, context.hasColon));
     case 'value':
       return expected.shape ? valueOptions(expected, context) : [];
     case 'directive':

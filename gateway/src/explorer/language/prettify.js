@@ -1,4 +1,5 @@
-// Lays out a GraphQL document anew: the same tokens and comments in the same order, with other spaces, lines and commas.
+// Lays out a GraphQL document anew: the same tokens and comments in the same order, with other spaces, lines and
+// commas.
 
 import { breakOr, comment, group, indented, layOut, newLine } from './layout.js';
 import { sameMeaning, tokenize } from './lexer.js';

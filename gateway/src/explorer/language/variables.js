@@ -94,7 +94,12 @@ function valueOptions(shape, schema) {
   const members = schema?.typeOf(wanted)?.enumValues ?? [];
   return [
     ...members.map(({ name, description, isDeprecated, deprecationReason }) =>
-      value(name, JSON.stringify(name), description, isDeprecated ? (deprecationReason ?? 'No reason is given.') : null),
+      value(
+        name,
+        JSON.stringify(name),
+        description,
+        isDeprecated ? (deprecationReason ?? 'No reason is given.') : null,
+      ),
     ),
     ...(wanted === 'Boolean' ? [value('true', 'true'), value('false', 'false')] : []),
     ...(shape.kind === 'NON_NULL' ? [] : [value('null', 'null')]),

@@ -71,11 +71,7 @@ export class HistoryPanel {
     return el(
       'li',
       {},
-      el(
-        'button',
-        { type: 'button', class: 'entry', onclick: open },
-        el('span', { class: 'entry-title' }, name),
-      ),
+      el('button', { type: 'button', class: 'entry', onclick: open }, el('span', { class: 'entry-title' }, name)),
     );
   }
 

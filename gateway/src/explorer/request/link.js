@@ -3,7 +3,7 @@
 // The line of a request that proxies and browsers pass on safely: https://www.rfc-editor.org/rfc/rfc9110#section-4.1
 export const LINK_CHARS_MAX = 8_000;
 
-/** The address that opens this document, or null if it would be too long to be passed on. Headers are not part of it. */
+/** The address that opens this document, without headers; null if it would be too long to be passed on. */
 export function linkTo(page, { query, variables, operation }) {
   const url = new URL(page);
   url.search = '';

@@ -103,29 +103,32 @@ async function composed({ page, context, query, shows }) {
 // The editor draws only what changed: after each of many changes it must look like one that drew the text at once.
 async function randomChanges({ page, query, check }) {
   await newTab(page);
-  const fault = await query.evaluate(async (area, [times, parts]) => {
-    const { Painter } = await import('/explorer/editor/painter.js');
-    const { graphqlLanguage } = await import('/explorer/editor/languages.js');
-    const language = graphqlLanguage(() => null);
-    let state = 7;
-    const draw = (below) => {
-      state = (state * 48_271) % 2_147_483_647;
-      return state % below;
-    };
-    for (let index = 0; index < times; index += 1) {
-      const from = draw(area.value.length + 1);
-      const to = Math.min(area.value.length, from + draw(12));
-      const part = parts[draw(parts.length)];
-      area.setRangeText(part, from, draw(3) === 0 ? to : from, 'end');
-      area.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertFromPaste' }));
-      const fresh = document.createElement('div');
-      new Painter(fresh, document.createElement('div')).draw(area.value, language.colours(area.value, -1), new Set());
-      const classes = (node) => node.innerHTML.replaceAll(' problem', '');
-      const layer = area.parentElement.querySelector('.layer');
-      if (classes(layer) !== fresh.innerHTML) return `after ${index} changes: ${JSON.stringify(area.value)}`;
-    }
-    return null;
-  }, [400, ['{', '}', '"""', '"', '#', '\n', '\n\n', 'a', 'aa', 'query ', 'b(c: $d)', '@e', '{ f }', '']]);
+  const fault = await query.evaluate(
+    async (area, [times, parts]) => {
+      const { Painter } = await import('/explorer/editor/painter.js');
+      const { graphqlLanguage } = await import('/explorer/editor/languages.js');
+      const language = graphqlLanguage(() => null);
+      let state = 7;
+      const draw = (below) => {
+        state = (state * 48_271) % 2_147_483_647;
+        return state % below;
+      };
+      for (let index = 0; index < times; index += 1) {
+        const from = draw(area.value.length + 1);
+        const to = Math.min(area.value.length, from + draw(12));
+        const part = parts[draw(parts.length)];
+        area.setRangeText(part, from, draw(3) === 0 ? to : from, 'end');
+        area.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertFromPaste' }));
+        const fresh = document.createElement('div');
+        new Painter(fresh, document.createElement('div')).draw(area.value, language.colours(area.value, -1), new Set());
+        const classes = (node) => node.innerHTML.replaceAll(' problem', '');
+        const layer = area.parentElement.querySelector('.layer');
+        if (classes(layer) !== fresh.innerHTML) return `after ${index} changes: ${JSON.stringify(area.value)}`;
+      }
+      return null;
+    },
+    [400, ['{', '}', '"""', '"', '#', '\n', '\n\n', 'a', 'aa', 'query ', 'b(c: $d)', '@e', '{ f }', '']],
+  );
   check('typing: after 400 random changes the colours are those of the text', fault === null, fault);
 }
 
@@ -182,8 +185,15 @@ export async function completing({ page, base, check }) {
   await shows('Enter takes the option', '{ accountsConnection}');
   check('completing: and closes the list', (await optionsOf(page).count()) === 0);
   await page.keyboard.type('(');
-  check('completing: a bracket shows the arguments', (await labels()).join() === 'after,before,first,last', (await labels()).join());
-  check('completing: none is chosen before anything is typed', (await page.getByRole('option', { selected: true }).count()) === 0);
+  check(
+    'completing: a bracket shows the arguments',
+    (await labels()).join() === 'after,before,first,last',
+    (await labels()).join(),
+  );
+  check(
+    'completing: none is chosen before anything is typed',
+    (await page.getByRole('option', { selected: true }).count()) === 0,
+  );
   await page.keyboard.type('fi');
   await page.keyboard.press('Tab');
   await page.keyboard.type('2');
@@ -232,11 +242,18 @@ export async function completing({ page, base, check }) {
   check('completing: names of variables', (await labels()).join() === 'id', (await labels()).join());
   await page.keyboard.press('Enter');
   await page.keyboard.type('"a"');
-  check('completing: are quoted', (await variablesOf(page).inputValue()) === '{ "id": "a"}', await variablesOf(page).inputValue());
+  check(
+    'completing: are quoted',
+    (await variablesOf(page).inputValue()) === '{ "id": "a"}',
+    await variablesOf(page).inputValue(),
+  );
 
   await newTab(page);
   await page.keyboard.type('{ nope { id } accounts { nam } }');
-  check('completing: a name that does not exist is told', await appears(page.getByText('Type "Query" has no field "nope".')));
+  check(
+    'completing: a name that does not exist is told',
+    await appears(page.getByText('Type "Query" has no field "nope".')),
+  );
   const problems = await query.evaluate((area) =>
     [...area.parentElement.querySelectorAll('.problem')].map((node) => node.textContent),
   );

@@ -1,6 +1,19 @@
 // What stays over a reload and in the next window: tabs, history, and nothing secret. And documents from links.
 
-import { appears, button, headersOf, newTab, openExplorer, outcomeOf, queryOf, responseOf, run, selectedTab, tab, variablesOf } from './page.mjs';
+import {
+  appears,
+  button,
+  headersOf,
+  newTab,
+  openExplorer,
+  outcomeOf,
+  queryOf,
+  responseOf,
+  run,
+  selectedTab,
+  tab,
+  variablesOf,
+} from './page.mjs';
 
 const SECRET = 'Bearer never-kept';
 
@@ -9,13 +22,19 @@ const storedText = (page) => page.evaluate(() => JSON.stringify([{ ...localStora
 export async function kept({ page, context, base, check }) {
   await openExplorer(page, base);
   await newTab(page);
-  await queryOf(page).fill('query Mine($n: Int) { products(pagination: { skip: 0, take: $n }) { id } }\nquery Other { __typename }');
+  await queryOf(page).fill(
+    'query Mine($n: Int) { products(pagination: { skip: 0, take: $n }) { id } }\nquery Other { __typename }',
+  );
   await page.getByLabel('Operation').selectOption('Other');
   await variablesOf(page).fill('{ "n": 3 }');
   await headersOf(page).fill(JSON.stringify({ Authorization: SECRET }));
   await run(page);
   await page.reload();
-  check('kept: the tab is there after a reload, and shown', (await selectedTab(page).textContent()).startsWith('Other +1'), await selectedTab(page).textContent());
+  check(
+    'kept: the tab is there after a reload, and shown',
+    (await selectedTab(page).textContent()).startsWith('Other +1'),
+    await selectedTab(page).textContent(),
+  );
   check('kept: with its document', (await queryOf(page).inputValue()).startsWith('query Mine'));
   check('kept: its variables', (await variablesOf(page).inputValue()) === '{ "n": 3 }');
   check('kept: its operation', (await page.getByLabel('Operation').inputValue()) === 'Other');
@@ -64,7 +83,10 @@ async function history({ page, base, check }) {
   await button(page, 'Clear history').click();
   check('history: all can be', await page.getByText('Nothing was run yet.').isVisible());
   await page.getByRole('list', { name: 'Examples' }).getByRole('button', { name: 'Create Product' }).click();
-  check('history: the examples can be opened again', (await selectedTab(page).textContent()).startsWith('Create Product'));
+  check(
+    'history: the examples can be opened again',
+    (await selectedTab(page).textContent()).startsWith('Create Product'),
+  );
 }
 
 export async function keptNowhere({ page, base, check }) {
@@ -82,7 +104,10 @@ export async function keptNowhere({ page, base, check }) {
   check('kept nowhere: the page works', (await run(page)).data?.__typename === 'Query');
   check('kept nowhere: and says so', await appears(page.getByText('This browser does not keep the tabs')));
   await button(page, 'History').click();
-  check('kept nowhere: it has a history until a reload', (await page.getByRole('list', { name: 'Requests' }).getByRole('listitem').count()) === 1);
+  check(
+    'kept nowhere: it has a history until a reload',
+    (await page.getByRole('list', { name: 'Requests' }).getByRole('listitem').count()) === 1,
+  );
 }
 
 export async function linked({ page, context, base, check }) {

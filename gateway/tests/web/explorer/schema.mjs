@@ -1,7 +1,17 @@
 // The schema's panel, on the node's schema and on kinds of types that it does not have.
 
 import { buildSchema, graphqlSync } from 'graphql';
-import { appears, button, openExplorer, optionsOf, queryOf, schemaPanel, schemaRead, typeDocument, typeLink } from './page.mjs';
+import {
+  appears,
+  button,
+  openExplorer,
+  optionsOf,
+  queryOf,
+  schemaPanel,
+  schemaRead,
+  typeDocument,
+  typeLink,
+} from './page.mjs';
 
 export async function schema({ page, base, check }) {
   await openExplorer(page, base);
@@ -23,12 +33,18 @@ export async function schema({ page, base, check }) {
   await typeLink(page, 'Order.totalPrice').click();
   check('schema: and shows it on its page', (await panel.locator('.sought').textContent()).includes('totalPrice'));
   await search.fill('');
-  check('schema: an empty search shows the overview again', await panel.getByRole('heading', { name: 'Queries' }).isVisible());
+  check(
+    'schema: an empty search shows the overview again',
+    await panel.getByRole('heading', { name: 'Queries' }).isVisible(),
+  );
   check('schema: scalars have their specification', await specifiedBy(page, panel));
 
   await queryOf(page).fill('{ accountsConnection { nodes { name } } }');
   await queryOf(page).click({ modifiers: ['Control'], position: { x: 60, y: 14 } });
-  check('schema: Ctrl and a click on a name show it', await appears(panel.locator('.sought', { hasText: 'accountsConnection' })));
+  check(
+    'schema: Ctrl and a click on a name show it',
+    await appears(panel.locator('.sought', { hasText: 'accountsConnection' })),
+  );
 }
 
 async function specifiedBy(page, panel) {
@@ -59,10 +75,18 @@ export async function schemaKinds({ page, base, check }) {
   const panel = schemaPanel(page);
   check('kinds: subscriptions are listed', await panel.getByRole('heading', { name: 'Subscriptions' }).isVisible());
   await typeLink(page, 'Node').click();
-  check('kinds: an interface shows who implements it', (await panel.textContent()).includes('Implemented byCat'), await panel.textContent());
+  check(
+    'kinds: an interface shows who implements it',
+    (await panel.textContent()).includes('Implemented byCat'),
+    await panel.textContent(),
+  );
   await typeLink(page, 'Cat').click();
   check('kinds: a type shows its interfaces', (await panel.textContent()).includes('ImplementsNode'));
-  check('kinds: a deprecated field says why', (await panel.textContent()).includes('Deprecated: Use nine.'), await panel.textContent());
+  check(
+    'kinds: a deprecated field says why',
+    (await panel.textContent()).includes('Deprecated: Use nine.'),
+    await panel.textContent(),
+  );
   await panel.getByRole('searchbox').fill('Pet');
   await typeLink(page, 'Pet').click();
   check('kinds: a union shows its types', (await panel.textContent()).includes('One ofCatDog'));
@@ -76,7 +100,11 @@ export async function schemaKinds({ page, base, check }) {
   check('kinds: fragments of a union complete', (await optionsOf(page).first().textContent()).startsWith('Cat'));
   await page.keyboard.press('Enter');
   await page.keyboard.type(' { li');
-  check('kinds: a deprecated field is told in the list', (await page.locator('.popup').textContent()).includes('Deprecated: Use nine.'), await page.locator('.popup').textContent());
+  check(
+    'kinds: a deprecated field is told in the list',
+    (await page.locator('.popup').textContent()).includes('Deprecated: Use nine.'),
+    await page.locator('.popup').textContent(),
+  );
   await page.keyboard.press('Escape');
   await page.unroute('**/graphql');
 }
@@ -84,11 +112,16 @@ export async function schemaKinds({ page, base, check }) {
 export async function withoutSchema({ page, base, check }) {
   const panel = schemaPanel(page);
   for (const [response, line] of [
-    [{ data: null, errors: [{ message: 'Unknown field "__schema"' }] }, 'introspection is switched off. Unknown field "__schema"'],
+    [
+      { data: null, errors: [{ message: 'Unknown field "__schema"' }] },
+      'introspection is switched off. Unknown field "__schema"',
+    ],
     [{ data: {} }, 'introspection is switched off.'],
     [{ errors: [{ message: 'too busy' }] }, 'The schema could not be read. The server reports: too busy'],
   ]) {
-    await page.route('**/graphql', (route) => route.fulfill({ contentType: 'application/json', body: JSON.stringify(response) }));
+    await page.route('**/graphql', (route) =>
+      route.fulfill({ contentType: 'application/json', body: JSON.stringify(response) }),
+    );
     await page.goto(`${base}/`);
     check(`schema: without one the panel says "${line}"`, await appears(panel.getByText(line)));
     await page.unroute('**/graphql');
@@ -101,5 +134,9 @@ export async function withoutSchema({ page, base, check }) {
   check('schema: it can be read again', await panel.getByRole('heading', { name: 'Mutations' }).isVisible());
   await page.keyboard.press('Escape');
   await queryOf(page).press('Control+Space');
-  check('schema: then completion works', (await optionsOf(page).first().textContent()).startsWith('name'), await optionsOf(page).allTextContents());
+  check(
+    'schema: then completion works',
+    (await optionsOf(page).first().textContent()).startsWith('name'),
+    await optionsOf(page).allTextContents(),
+  );
 }

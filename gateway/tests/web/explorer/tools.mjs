@@ -26,23 +26,37 @@ const COMMAND_MS_MAX = 10_000;
 export async function requests({ page, base, check }) {
   await openExplorer(page, base);
   await newTab(page);
-  check('tabs: + opens an empty one', (await tab(page, 'New document').isVisible()) && (await queryOf(page).inputValue()) === '');
+  check(
+    'tabs: + opens an empty one',
+    (await tab(page, 'New document').isVisible()) && (await queryOf(page).inputValue()) === '',
+  );
 
   await queryOf(page).fill('mutation Once { createAccount(account: { name: "Once" }) { id } }');
   check('tabs: it has the name of its operation', await tab(page, 'Once').isVisible());
   await headersOf(page).fill(JSON.stringify({ 'Idempotency-Key': randomUUID() }));
   const first = (await run(page)).data?.createAccount?.id;
   const second = (await run(page)).data?.createAccount?.id;
-  check('headers: the same Idempotency-Key twice gives the same account', Boolean(first) && first === second, `${first}, ${second}`);
+  check(
+    'headers: the same Idempotency-Key twice gives the same account',
+    Boolean(first) && first === second,
+    `${first}, ${second}`,
+  );
   await headersOf(page).fill('{ "two words": "x" }');
   await button(page, 'Run').click();
-  check('headers: an impossible name is refused in words', await page.getByText('"two words" is not a header').isVisible());
+  check(
+    'headers: an impossible name is refused in words',
+    await page.getByText('"two words" is not a header').isVisible(),
+  );
   await headersOf(page).fill('');
 
   await queryOf(page).fill('{\n  # \u{1F600}\n  nope\n}');
   await run(page);
   const errors = page.getByRole('list', { name: 'Errors' });
-  check('errors: a refused query shows its code', (await errors.textContent()).includes('GRAPHQL_VALIDATION_FAILED'), await errors.textContent());
+  check(
+    'errors: a refused query shows its code',
+    (await errors.textContent()).includes('GRAPHQL_VALIDATION_FAILED'),
+    await errors.textContent(),
+  );
   check(
     'errors: their place is marked in the query',
     (await page.locator('.layer .marked').allTextContents()).join() === 'nope',
@@ -51,12 +65,16 @@ export async function requests({ page, base, check }) {
   await errors.getByRole('button', { name: 'line 3, column 3' }).first().click();
   check(
     'errors: and leads into the query',
-    await queryOf(page).evaluate((area) => document.activeElement === area && area.value.slice(area.selectionStart).startsWith('nope')),
+    await queryOf(page).evaluate(
+      (area) => document.activeElement === area && area.value.slice(area.selectionStart).startsWith('nope'),
+    ),
   );
   await page.keyboard.type('x');
   check('errors: a change takes the mark away', (await page.locator('.layer .marked').count()) === 0);
 
-  await queryOf(page).fill('mutation { createAccount(account: { name: "<img src=x onerror=document.title=1>" }) { name } }');
+  await queryOf(page).fill(
+    'mutation { createAccount(account: { name: "<img src=x onerror=document.title=1>" }) { name } }',
+  );
   await run(page);
   check(
     'safety: markup in a response stays text',
@@ -70,7 +88,8 @@ export async function requests({ page, base, check }) {
   await page.waitForFunction(() => document.querySelector('.body').textContent.includes('price'));
   check(
     'responses: numbers keep their digits',
-    (await responseOf(page).textContent()) === '{\n  "data": {\n    "price": 1999.90,\n    "big": 12345678901234567890\n  }\n}',
+    (await responseOf(page).textContent()) ===
+      '{\n  "data": {\n    "price": 1999.90,\n    "big": 12345678901234567890\n  }\n}',
     await responseOf(page).textContent(),
   );
   await page.unroute('**/graphql');
@@ -79,9 +98,15 @@ export async function requests({ page, base, check }) {
   await selectedTab(page).focus();
   await page.keyboard.press('Delete');
   check('tabs: Delete closes one', (await page.getByRole('tab').count()) === before - 1);
-  check('tabs: the one before is shown', (await selectedTab(page).textContent()).startsWith('Query Account with Orders'));
+  check(
+    'tabs: the one before is shown',
+    (await selectedTab(page).textContent()).startsWith('Query Account with Orders'),
+  );
   for (let left = before - 1; left > 0; left -= 1) await selectedTab(page).locator('.tab-close').click();
-  check('tabs: the last one gives way to an empty one', (await page.getByRole('tab').allTextContents()).join() === 'New document×');
+  check(
+    'tabs: the last one gives way to an empty one',
+    (await page.getByRole('tab').allTextContents()).join() === 'New document×',
+  );
 }
 
 export async function operations({ page, base, check }) {
@@ -89,7 +114,10 @@ export async function operations({ page, base, check }) {
   await newTab(page);
   await queryOf(page).fill('query First { accounts { id } }\nquery Second { products { id } }\n# query Third { x }');
   const select = page.getByLabel('Operation');
-  check('operations: the selector lists them', (await select.locator('option').allTextContents()).join() === 'First,Second');
+  check(
+    'operations: the selector lists them',
+    (await select.locator('option').allTextContents()).join() === 'First,Second',
+  );
   check('operations: the tab has the name of the first', await tab(page, 'First +1').isVisible());
   await select.selectOption('Second');
   check('operations: the chosen one is run', Array.isArray((await run(page)).data?.products));
@@ -128,7 +156,10 @@ export async function faults({ page, base, check }) {
   await newTab(page);
   await queryOf(page).fill('{ accounts( { id } }');
   await button(page, 'Prettify').click();
-  check('prettify: a fault is told', await page.getByText('Line 1, column 13: an argument is needed, not "{". Nothing was changed.').isVisible());
+  check(
+    'prettify: a fault is told',
+    await page.getByText('Line 1, column 13: an argument is needed, not "{". Nothing was changed.').isVisible(),
+  );
   check('prettify: and nothing is changed', (await queryOf(page).inputValue()) === '{ accounts( { id } }');
   check('prettify: the caret is there', await queryOf(page).evaluate((area) => area.selectionStart === 12));
 
@@ -138,7 +169,10 @@ export async function faults({ page, base, check }) {
   );
   await button(page, 'Run').click();
   await page.getByText('not JSON (content type: text/html)').waitFor();
-  check('responses: one that is not JSON is shown unchanged', (await responseOf(page).textContent()) === '<h1>Bad gateway</h1>');
+  check(
+    'responses: one that is not JSON is shown unchanged',
+    (await responseOf(page).textContent()) === '<h1>Bad gateway</h1>',
+  );
   check('responses: the status is shown', (await outcomeOf(page).textContent()).startsWith('HTTP 502'));
 
   await page.unroute('**/graphql');
@@ -159,20 +193,28 @@ export async function keyboard({ page, base, check }) {
   await page.keyboard.press('ArrowLeft');
   await page.keyboard.press('Home');
   await page.keyboard.press('ArrowRight');
-  check('keyboard: arrows move between tabs', (await tab(page, 'Create Product').getAttribute('aria-selected')) === 'true');
+  check(
+    'keyboard: arrows move between tabs',
+    (await tab(page, 'Create Product').getAttribute('aria-selected')) === 'true',
+  );
 
   const query = queryOf(page);
   await newTab(page);
   await query.press('Escape');
   await query.press('Tab');
-  check('keyboard: Escape, then Tab leaves the editor', await variablesOf(page).evaluate((area) => document.activeElement === area));
+  check(
+    'keyboard: Escape, then Tab leaves the editor',
+    await variablesOf(page).evaluate((area) => document.activeElement === area),
+  );
   await query.fill('{ __typename }');
   await query.press('Control+Enter');
   check('keyboard: Ctrl+Enter runs', await appears(outcomeOf(page).filter({ hasText: 'HTTP 200' })));
 
   const reached = await page.evaluate(() => {
     const all = [...document.querySelectorAll('button, input, select, textarea, a[href]')];
-    const unnamed = all.filter((node) => node.checkVisibility() && !node.labels?.length && !node.ariaLabel && !node.textContent.trim());
+    const unnamed = all.filter(
+      (node) => node.checkVisibility() && !node.labels?.length && !node.ariaLabel && !node.textContent.trim(),
+    );
     return unnamed.map((node) => node.outerHTML.slice(0, 80));
   });
   check('keyboard: every control has a name', reached.length === 0, reached.join());
@@ -184,7 +226,9 @@ export async function copying({ page, context, base, check }) {
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   const name = `it's "$HOME" \`id\` \\ ! ${randomUUID()}`;
   await newTab(page);
-  await queryOf(page).fill('mutation New($name: String!) {\n  createAccount(account: { name: $name }) { name }\n}\nquery Old { accounts { id } }');
+  await queryOf(page).fill(
+    'mutation New($name: String!) {\n  createAccount(account: { name: $name }) { name }\n}\nquery Old { accounts { id } }',
+  );
   await variablesOf(page).fill(JSON.stringify({ name }));
   await headersOf(page).fill('{ "X-Own": "it\'s $x" }');
   await page.getByLabel('Operation').selectOption('New');
@@ -192,9 +236,16 @@ export async function copying({ page, context, base, check }) {
   check('curl: the button says that it copied', await appears(button(page, 'Copied')));
   const command = await copied();
   check('curl: own headers are part of it', command.includes(`'X-Own: it'\\''s $x'`), command);
-  const curl = await promisify(execFile)('sh', ['-c', `${command} --silent --max-time 10`], { timeout: COMMAND_MS_MAX }).catch((error) => error);
+  const curl = await promisify(execFile)('sh', ['-c', `${command} --silent --max-time 10`], {
+    timeout: COMMAND_MS_MAX,
+  }).catch((error) => error);
   if (curl.code === 127) console.log('# curl is not installed: the command was not run');
-  else check('curl: the command does what the page does', JSON.parse(curl.stdout).data?.createAccount?.name === name, curl.stdout);
+  else
+    check(
+      'curl: the command does what the page does',
+      JSON.parse(curl.stdout).data?.createAccount?.name === name,
+      curl.stdout,
+    );
 
   await button(page, 'Copy link').click();
   await page.waitForFunction(async () => (await navigator.clipboard.readText()).startsWith('http'));
@@ -209,7 +260,10 @@ export async function copying({ page, context, base, check }) {
 
   await queryOf(page).fill(`# ${'x'.repeat(9_000)}\n{ __typename }`);
   await button(page, 'Copy link').click();
-  check('link: a long one is refused', await appears(page.getByText('A link to this document would have more than 8000 characters.')));
+  check(
+    'link: a long one is refused',
+    await appears(page.getByText('A link to this document would have more than 8000 characters.')),
+  );
 
   await queryOf(page).fill('{ __typename }');
   await variablesOf(page).fill('');
@@ -221,7 +275,10 @@ export async function copying({ page, context, base, check }) {
   // As on a page without TLS.
   await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
   await button(page, 'Copy as curl').click();
-  check('copy: also where browsers offer no clipboard', await appears(page.locator('.copy-curl', { hasText: 'Copied' })));
+  check(
+    'copy: also where browsers offer no clipboard',
+    await appears(page.locator('.copy-curl', { hasText: 'Copied' })),
+  );
 }
 
 export async function narrow({ page, context, base, check }) {
@@ -232,12 +289,19 @@ export async function narrow({ page, context, base, check }) {
   await button(page, 'Schema').tap();
   check('narrow: and opens', await schemaPanel(page).isVisible());
   await button(page, 'History').tap();
-  check('narrow: the history takes its place', !(await schemaPanel(page).isVisible()) && (await page.getByText('Nothing was run yet.').isVisible()));
+  check(
+    'narrow: the history takes its place',
+    !(await schemaPanel(page).isVisible()) && (await page.getByText('Nothing was run yet.').isVisible()),
+  );
   await button(page, 'History').tap();
   await button(page, 'New tab').tap();
   await page.keyboard.type('{ accountsC');
   await optionsOf(page).first().tap();
-  check('narrow: a tap takes an option', (await queryOf(page).inputValue()) === '{ accountsConnection}', await queryOf(page).inputValue());
+  check(
+    'narrow: a tap takes an option',
+    (await queryOf(page).inputValue()) === '{ accountsConnection}',
+    await queryOf(page).inputValue(),
+  );
   await button(page, 'New tab').tap();
   await page.keyboard.type('{ ');
   // As the keyboard of a phone writes: every word is a composition.
@@ -246,7 +310,11 @@ export async function narrow({ page, context, base, check }) {
     await session.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
   }
   await optionsOf(page).first().tap();
-  check('narrow: also of a word that is composed', (await queryOf(page).inputValue()) === '{ accountsConnection}', await queryOf(page).inputValue());
+  check(
+    'narrow: also of a word that is composed',
+    (await queryOf(page).inputValue()) === '{ accountsConnection}',
+    await queryOf(page).inputValue(),
+  );
   await queryOf(page).fill('{ __typename }');
   await button(page, 'Run').tap();
   check('narrow: a request runs', (await shownResponse(page)).data?.__typename === 'Query');

@@ -22,7 +22,11 @@ function taken(marked, label) {
 
 const CASES = [
   ['definitions', '|', ['query', 'mutation', 'fragment']],
-  ['the fields of the root, with introspection', '{ | }', ['animal', 'pets', 'people', '__typename', '__schema', '__type']],
+  [
+    'the fields of the root, with introspection',
+    '{ | }',
+    ['animal', 'pets', 'people', '__typename', '__schema', '__type'],
+  ],
   ['introspection of introspection', '{ __schema { q| } }', ['queryType']],
   ['no introspection below the root', '{ animal(id: 1) { | } }', ['id', 'name', '__typename']],
   ['the fields of a union', '{ pets { | } }', ['__typename']],
@@ -35,7 +39,11 @@ const CASES = [
   ['deprecated fields last', '{ people { | } }', ['name', 'pets', 'home', '__typename', 'nick']],
   ['required arguments first', '{ pets { ... on Cat { claws(|) } } }', ['count', 'sharp', 'kind']],
   ['arguments that are not given yet', '{ pets { ... on Cat { claws(kind: BACK, |) } } }', ['count', 'sharp']],
-  ['the values of an enum, deprecated ones last', '{ pets { ... on Cat { claws(kind: |) } } }', ['FRONT', 'BACK', 'null', 'OLD']],
+  [
+    'the values of an enum, deprecated ones last',
+    '{ pets { ... on Cat { claws(kind: |) } } }',
+    ['FRONT', 'BACK', 'null', 'OLD'],
+  ],
   ['values in a list', 'mutation { feed(id: 1, claws: [FRONT, |]) { id } }', ['FRONT', 'BACK', 'OLD']],
   ['values of Boolean', '{ pets { ... on Cat { claws(sharp: |) } } }', ['true', 'false', 'null']],
   ['fields of an input, required ones first', '{ people(where: { | }) { name } }', ['street', 'city', 'country']],
@@ -43,7 +51,11 @@ const CASES = [
   ['values of a list in an input', '{ people(where: { city: { sizes: [S|] } }) { name } }', ['SMALL']],
   ['variables of the type', 'query ($id: ID!, $n: Int) { animal(id: |) { id } }', ['$id']],
   ['variables behind a dollar sign', 'query ($id: ID!, $n: Int) { people(first: $|) { name } }', ['$n']],
-  ['variables of this operation only', 'query A($a: ID) { pets { __typename } } query B($b: ID) { animal(id: $|) { id } }', ['$b']],
+  [
+    'variables of this operation only',
+    'query A($a: ID) { pets { __typename } } query B($b: ID) { animal(id: $|) { id } }',
+    ['$b'],
+  ],
   ['types of variables: inputs only', 'query ($p: P|) { pets { __typename } }', ['Place']],
   ['types in lists of variables', 'query ($p: [Si|', ['Size']],
   ['defaults of variables', 'query ($s: Size = |) { pets { __typename } }', ['SMALL', 'LARGE', 'null']],
@@ -74,15 +86,28 @@ export function completion(checks) {
   checks.same('completion: beginnings come before other parts', labels('{ order| }', SHOP)[0], 'order');
   const { found } = at('{ people { ni| } }');
   checks.same('completion: a deprecated field says why', found.options[0].deprecated, 'Use `name`.');
-  checks.same('completion: a field shows its arguments and type', at('{ anim| }').found.options[0].detail, '(id: ID!): Animal');
-  checks.same('completion: a description is shown', at('{ accountsC| }', SHOP).found.options[0].description?.length > 10, true);
+  checks.same(
+    'completion: a field shows its arguments and type',
+    at('{ anim| }').found.options[0].detail,
+    '(id: ID!): Animal',
+  );
+  checks.same(
+    'completion: a description is shown',
+    at('{ accountsC| }', SHOP).found.options[0].description?.length > 10,
+    true,
+  );
   checks.same('completion: taking one replaces the word', taken('{ pe|ts }', 'people'), '{ people }');
   checks.same('completion: taking an argument adds a colon', taken('{ animal(i|) }', 'id'), '{ animal(id: ) }');
   checks.same('completion: not a second colon', taken('{ animal(i| : 1) }', 'id'), '{ animal(id : 1) }');
-  checks.same('completion: a variable has one dollar sign', taken('query ($id: ID!) { animal(id: $|) { id } }', '$id'), 'query ($id: ID!) { animal(id: $id) { id } }');
+  checks.same(
+    'completion: a variable has one dollar sign',
+    taken('query ($id: ID!) { animal(id: $|) { id } }', '$id'),
+    'query ($id: ID!) { animal(id: $id) { id } }',
+  );
 
   // Wherever the caret is, in whatever stage of typing, nothing breaks.
-  const whole = 'query Q($a: [Size!]! = [SMALL]) @slow(ms: 1) { x: people(where: { city: { sizes: $a } }) { ...F @skip(if: true) } } fragment F on Person { pets { ... on Cat { id } } }';
+  const whole =
+    'query Q($a: [Size!]! = [SMALL]) @slow(ms: 1) { x: people(where: { city: { sizes: $a } }) { ...F @skip(if: true) } } fragment F on Person { pets { ... on Cat { id } } }';
   let broken = null;
   for (let end = 0; end <= whole.length; end += 1) {
     for (let caret = 0; caret <= end; caret += 1) {

@@ -16,11 +16,17 @@ const NASTY = `'"\\'' \`id\` $(id) $HOME \${x} !! %s \\n * ~ & | ; < > # {a,b} [
 const REQUESTS = [
   ['a plain query', { query: '{ accounts { id } }' }],
   ['signs of the shell in the document', { query: `# ${NASTY}\n{ a(b: """${NASTY}""") }` }],
-  ['signs of the shell in the variables', { query: 'query ($a: JSON) { a }', variables: JSON.stringify({ a: NASTY, "'": "''" }) }],
+  [
+    'signs of the shell in the variables',
+    { query: 'query ($a: JSON) { a }', variables: JSON.stringify({ a: NASTY, "'": "''" }) },
+  ],
   ['a body like a file name', { query: '@/etc/passwd' }],
   ['long numbers', { query: '{ a }', variables: '{ "n": 12345678901234567890, "p": 1.50 }' }],
   ['an operation', { query: 'query A { a } query B { b }', operationName: 'B' }],
-  ['own headers', { query: '{ a }', headers: { Authorization: `Bearer it's "$x" \`y\``, 'X-Empty': '', Accept: 'application/json' } }],
+  [
+    'own headers',
+    { query: '{ a }', headers: { Authorization: `Bearer it's "$x" \`y\``, 'X-Empty': '', Accept: 'application/json' } },
+  ],
   ['a header that curl would read from a file', { query: '{ a }', headers: { 'x-at': '@/etc/passwd' } }],
 ];
 
@@ -38,7 +44,12 @@ export async function curl(checks) {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
-      received.push({ url: request.url, method: request.method, headers: request.headers, body: Buffer.concat(chunks).toString() });
+      received.push({
+        url: request.url,
+        method: request.method,
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString(),
+      });
       response.end('{}');
     });
   });
@@ -78,8 +89,19 @@ function links(checks) {
   const document = { query: `query Q { a }\n# ${NASTY}+&=?#`, variables: '{"a": "ü+&"}', operation: 'Q' };
   const link = linkTo('http://[::1]:8000/?plain=1#x', document);
   checks.same('link: what it opens is the same document', documentIn(new URL(link).search), document);
-  checks.same('link: nothing else is in it', [...new URL(link).searchParams.keys()], ['query', 'variables', 'operationName']);
-  checks.same('link: the names are those of GraphQL over HTTP', documentIn('?query=%7Ba%7D'), { query: '{a}', variables: '' });
+  checks.same(
+    'link: nothing else is in it',
+    [...new URL(link).searchParams.keys()],
+    ['query', 'variables', 'operationName'],
+  );
+  checks.same('link: the names are those of GraphQL over HTTP', documentIn('?query=%7Ba%7D'), {
+    query: '{a}',
+    variables: '',
+  });
   checks.same('link: without a query there is no document', documentIn('?variables={}&query='), null);
-  checks.same('link: a long one is refused', linkTo('http://x/', { ...document, query: 'x'.repeat(LINK_CHARS_MAX) }), null);
+  checks.same(
+    'link: a long one is refused',
+    linkTo('http://x/', { ...document, query: 'x'.repeat(LINK_CHARS_MAX) }),
+    null,
+  );
 }

@@ -6,7 +6,7 @@ export function json(checks) {
   const values = [
     {},
     [],
-    { a: {} , b: [] },
+    { a: {}, b: [] },
     { a: [1, -2.5, [true, [false, null]], { 'b"\\': '\u2028 é \u{1F600} "{[,:]}"' }] },
     [[], {}, ''],
     'text',
@@ -15,7 +15,11 @@ export function json(checks) {
   ];
   for (const value of values) {
     const compact = JSON.stringify(value);
-    checks.same(`json: ${compact} is laid out like JSON.stringify does`, formatJson(compact), JSON.stringify(value, null, 2));
+    checks.same(
+      `json: ${compact} is laid out like JSON.stringify does`,
+      formatJson(compact),
+      JSON.stringify(value, null, 2),
+    );
     checks.same(`json: ${compact} twice`, formatJson(formatJson(compact)), formatJson(compact));
     checks.same(`json: ${compact} and back`, compactJson(formatJson(compact)), compact);
   }
@@ -27,7 +31,18 @@ export function json(checks) {
   checks.same(
     'json: tokens tell names from texts',
     tokenizeJson('{"a":"b",1:tru 01}').map(({ kind }) => kind),
-    ['punctuator', 'name', 'punctuator', 'string', 'punctuator', 'number', 'punctuator', 'error', 'error', 'punctuator'],
+    [
+      'punctuator',
+      'name',
+      'punctuator',
+      'string',
+      'punctuator',
+      'number',
+      'punctuator',
+      'error',
+      'error',
+      'punctuator',
+    ],
   );
   for (const [text, fault] of [
     ['{"a": nope}', 'X, line 1, column 7: a value is expected.'],
@@ -40,9 +55,15 @@ export function json(checks) {
   }
   checks.same('json: no text is an empty object', readObject(' \n', 'X'), { value: {} });
 
-  const large = JSON.stringify(Array.from({ length: 20_000 }, (_, id) => ({ id: String(id), name: 'x'.repeat(20), on: true })));
+  const large = JSON.stringify(
+    Array.from({ length: 20_000 }, (_, id) => ({ id: String(id), name: 'x'.repeat(20), on: true })),
+  );
   const started = performance.now();
   const laidOut = formatJson(large);
   const ms = performance.now() - started;
-  checks.check(`json: ${large.length} characters are laid out within a second`, ms < 1_000 && laidOut.length > large.length, `${ms} ms`);
+  checks.check(
+    `json: ${large.length} characters are laid out within a second`,
+    ms < 1_000 && laidOut.length > large.length,
+    `${ms} ms`,
+  );
 }

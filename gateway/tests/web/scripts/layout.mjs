@@ -23,7 +23,8 @@ export function layout(checks) {
 function examples(checks) {
   checks.same(
     'layout: short arguments stay on one line',
-    prettify('query   Foo( $a : ID!,$b:Int=1 )@x{a:b(c:[1 2],d:{e:$a,f:{}})@include(if:true){id,...F ...on T{x}}}').text,
+    prettify('query   Foo( $a : ID!,$b:Int=1 )@x{a:b(c:[1 2],d:{e:$a,f:{}})@include(if:true){id,...F ...on T{x}}}')
+      .text,
     'query Foo($a: ID!, $b: Int = 1) @x {\n  a: b(c: [1, 2], d: { e: $a, f: {} }) @include(if: true) {\n    id\n    ...F\n    ... on T {\n      x\n    }\n  }\n}\n',
   );
   checks.same(
@@ -102,15 +103,33 @@ function commentsOf(source) {
 // A comment behind every second token, on the same line or on its own.
 function withComments(source) {
   return tokenize(source)
-    .map(({ kind, text }, index) => (kind === 'comment' || index % 2 === 0 ? `${text}\n` : `${text} # ${index}${index % 3 === 0 ? '\n\n# own' : ''}\n`))
+    .map(({ kind, text }, index) =>
+      kind === 'comment' || index % 2 === 0 ? `${text}\n` : `${text} # ${index}${index % 3 === 0 ? '\n\n# own' : ''}\n`,
+    )
     .join('');
 }
 
 function faults(checks) {
   const fault = (source) => prettify(source).fault;
-  checks.same('layout: a fault is told with its place', fault('{\n  a(b: )\n}'), 'Line 2, column 8: a value is needed, not ")". Nothing was changed.');
-  checks.same('layout: so is an end too early', fault('{ a {'), 'Line 1, column 6: the document ends where a field is needed. Nothing was changed.');
-  checks.same('layout: so are missing quotes', fault('{ a(b: "x) }'), 'Line 1, column 8: a value is needed, not a text without closing quotes. Nothing was changed.');
+  checks.same(
+    'layout: a fault is told with its place',
+    fault('{\n  a(b: )\n}'),
+    'Line 2, column 8: a value is needed, not ")". Nothing was changed.',
+  );
+  checks.same(
+    'layout: so is an end too early',
+    fault('{ a {'),
+    'Line 1, column 6: the document ends where a field is needed. Nothing was changed.',
+  );
+  checks.same(
+    'layout: so are missing quotes',
+    fault('{ a(b: "x) }'),
+    'Line 1, column 8: a value is needed, not a text without closing quotes. Nothing was changed.',
+  );
   const deep = '{a'.repeat(50_000);
-  checks.check('layout: a document nested too deeply is refused', fault(deep)?.includes('nested too deeply'), fault(deep));
+  checks.check(
+    'layout: a document nested too deeply is refused',
+    fault(deep)?.includes('nested too deeply'),
+    fault(deep),
+  );
 }

@@ -58,7 +58,8 @@ function tokens(checks) {
 }
 
 function operations(checks) {
-  const source = '# query No { x }\nquery One($a: [Int!]! = [1]) { first }\nmutation Two { x: second(s: "query {") }\n{ third }';
+  const source =
+    '# query No { x }\nquery One($a: [Int!]! = [1]) { first }\nmutation Two { x: second(s: "query {") }\n{ third }';
   const found = analyse(source, null).operations;
   checks.same(
     'operations: all are found, with their root fields',
@@ -80,21 +81,29 @@ function operations(checks) {
 }
 
 function unknownNames(checks) {
-  checks.same('problems: a valid document has none', problems('{ pets { ... on Cat { lives } __typename } __schema { types { name } } }'), []);
-  checks.same('problems: an unknown field', problems('{ animal(id: 1) { lives } }'), ['Type "Animal" has no field "lives".']);
+  checks.same(
+    'problems: a valid document has none',
+    problems('{ pets { ... on Cat { lives } __typename } __schema { types { name } } }'),
+    [],
+  );
+  checks.same('problems: an unknown field', problems('{ animal(id: 1) { lives } }'), [
+    'Type "Animal" has no field "lives".',
+  ]);
   checks.same('problems: a field of a union', problems('{ pets { name } }'), ['Type "Pet" has no field "name".']);
-  checks.same('problems: an unknown argument', problems('{ animal(ids: 1) { id } }'), ['"animal" has no argument "ids".']);
+  checks.same('problems: an unknown argument', problems('{ animal(ids: 1) { id } }'), [
+    '"animal" has no argument "ids".',
+  ]);
   checks.same('problems: an unknown input field', problems('{ people(where: { city: { nam: "x" } }) { name } }'), [
     'Input "City" has no field "nam".',
   ]);
   checks.same('problems: an unknown enum value', problems('mutation { feed(id: 1, claws: [FRONT, SIDE]) { id } }'), [
     'Enum "Claw" has no value "SIDE".',
   ]);
-  checks.same('problems: an unknown type and directive', problems('query ($a: Nope) { pets @what { ... on Fish { id } } }'), [
-    'There is no type "Nope".',
-    'There is no directive "@what".',
-    'There is no type "Fish".',
-  ]);
+  checks.same(
+    'problems: an unknown type and directive',
+    problems('query ($a: Nope) { pets @what { ... on Fish { id } } }'),
+    ['There is no type "Nope".', 'There is no directive "@what".', 'There is no type "Fish".'],
+  );
   checks.same('problems: what is unknown has no further ones', problems('{ nope(a: 1) { b(c: { d: E }) } }'), [
     'Type "Query" has no field "nope".',
   ]);
@@ -119,7 +128,11 @@ function hostileDocuments(checks) {
       fault = error.message;
     }
     const ms = performance.now() - started;
-    checks.check(`hostile: ${deep} nested ${name} are read in time`, fault === null && ms < HOSTILE_MS_MAX, fault ?? `${ms} ms`);
+    checks.check(
+      `hostile: ${deep} nested ${name} are read in time`,
+      fault === null && ms < HOSTILE_MS_MAX,
+      fault ?? `${ms} ms`,
+    );
   }
 }
 
@@ -134,9 +147,17 @@ function places(checks) {
 function placeholders(checks) {
   const source = '{ a(x: "account-id", y: "product-id") }';
   checks.same('placeholders: both are found', placeholdersIn(source), ['accountId', 'productId']);
-  checks.same('placeholders: known ids are put in as text', fillPlaceholders(source, { accountId: '$&"' }), '{ a(x: "$&\\"", y: "product-id") }');
-  checks.same('placeholders: ids come from the data of responses', idsFrom({ createAccount: { id: 'a' }, createProduct: { id: 7 } }), {
-    accountId: 'a',
-  });
+  checks.same(
+    'placeholders: known ids are put in as text',
+    fillPlaceholders(source, { accountId: '$&"' }),
+    '{ a(x: "$&\\"", y: "product-id") }',
+  );
+  checks.same(
+    'placeholders: ids come from the data of responses',
+    idsFrom({ createAccount: { id: 'a' }, createProduct: { id: 7 } }),
+    {
+      accountId: 'a',
+    },
+  );
   checks.same('placeholders: no data gives no ids', idsFrom(null), {});
 }

@@ -34,7 +34,11 @@ function tabs(checks) {
   const saved = new SavedTabs();
   checks.same('tabs: none at first', saved.read(), null);
   saved.write({ tabs: [tab('{ a }', SECRET), tab('{ b }')], selected: 1, keepHeaders: false });
-  checks.same('tabs: they are kept', saved.read(), { tabs: [tab('{ a }'), tab('{ b }')], selected: 1, keepHeaders: false });
+  checks.same('tabs: they are kept', saved.read(), {
+    tabs: [tab('{ a }'), tab('{ b }')],
+    selected: 1,
+    keepHeaders: false,
+  });
   checks.check('tabs: headers are not, in neither storage', !(local.text + session.text).includes('secret'));
   saved.write({ tabs: [tab('{ a }', SECRET)], selected: 0, keepHeaders: true });
   checks.same('tabs: headers are if the user wants it', saved.read().tabs[0].headers, SECRET);
@@ -78,11 +82,15 @@ function broken(checks) {
     checks.same(`stored: ${JSON.stringify(value)} is no tabs`, readTabs(value), null);
     checks.same(`stored: ${JSON.stringify(value)} is no history`, readEntries(value), []);
   }
-  checks.same('stored: of a tab, what can be used is', readTabs({ tabs: [{ query: 'a', variables: 7 }], selected: 9 }), {
-    tabs: [{ query: 'a', variables: '', headers: '' }],
-    selected: 0,
-    keepHeaders: false,
-  });
+  checks.same(
+    'stored: of a tab, what can be used is',
+    readTabs({ tabs: [{ query: 'a', variables: 7 }], selected: 9 }),
+    {
+      tabs: [{ query: 'a', variables: '', headers: '' }],
+      selected: 0,
+      keepHeaders: false,
+    },
+  );
   const [local, session] = freshStorages();
   new SavedTabs().write({ tabs: [tab('{ a }')], selected: 0, keepHeaders: false });
   for (const key of local.values.keys()) local.values.set(key, '{"tabs":[{"que');
@@ -97,7 +105,11 @@ function broken(checks) {
       },
     });
   }
-  checks.same('stored: a browser without storage reads nothing', [new SavedTabs().read(), new History().entries], [null, []]);
+  checks.same(
+    'stored: a browser without storage reads nothing',
+    [new SavedTabs().read(), new History().entries],
+    [null, []],
+  );
   checks.same('stored: and keeps nothing', new SavedTabs().write({ tabs: [tab('a')], selected: 0 }), false);
 }
 
