@@ -87,7 +87,14 @@ impl AccountObject {
         let more = walk.trim(&mut orders);
         reserve_edges(context, orders.len())?;
         let count = TotalCount::of_account(self.account.id, self.order_count);
-        Ok(walk.connection(orders, more, OrderObject::key, |order| order, count))
+        Ok(ListConnection::by_creation(
+            &walk,
+            orders,
+            more,
+            OrderObject::key,
+            |order| order,
+            count,
+        ))
     }
 }
 

@@ -12,7 +12,6 @@ use fritzy_domain::{
 use super::app::app;
 use super::budgeted::{Row, Text};
 use super::errors::{FieldResult, shop_error};
-use super::order_times::times_of;
 use super::product::MoneyObject;
 use super::request::budget;
 use super::scalars::{Decimal, Time};
@@ -109,6 +108,20 @@ impl OrderObject {
         self.times
             .or_else(|| (self.version == 1).then_some(created))
     }
+
+    /// When it changed: known already, or read now from the primary, which has every version that
+    /// an actor has returned.
+    async fn read_times(&self, context: &Context<'_>) -> FieldResult<OrderTimes> {
+        if let Some(times) = self.known_times() {
+            return Ok(times);
+        }
+        let lists = app(context).shop.lists();
+        let read = lists
+            .order_times(&[self.id_and_version()], budget(context))
+            .await;
+        let times = read.map_err(|error| shop_error(error).at(context))?;
+        Ok(times.first().copied().expect("one for each order"))
+    }
 }
 
 /// Adds the descriptions of products to `orders`, if `selections`, which select these orders,
@@ -157,12 +170,12 @@ impl OrderObject {
 
     /// When the order was last changed; at first, when it was placed.
     async fn updated_at(&self, context: &Context<'_>) -> FieldResult<Time> {
-        Ok(Time(times_of(context, self).await?.updated_at))
+        Ok(Time(self.read_times(context).await?.updated_at))
     }
 
     /// When the order was completed or cancelled; null while it can still change its status.
     async fn closed_at(&self, context: &Context<'_>) -> FieldResult<Option<Time>> {
-        Ok(times_of(context, self).await?.closed_at.map(Time))
+        Ok(self.read_times(context).await?.closed_at.map(Time))
     }
 
     /// Sum of all lines, exact to the last decimal.

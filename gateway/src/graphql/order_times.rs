@@ -1,9 +1,7 @@
 //! When orders changed: read from the journal, for all orders of a list at once.
 
 use async_graphql::{Context, SelectionField};
-use fritzy_domain::OrderTimes;
 
-use super::app::app;
 use super::errors::{FieldResult, shop_error};
 use super::order::OrderObject;
 use super::request::{budget, lists};
@@ -41,23 +39,4 @@ pub(crate) async fn attach_times(
         order.set_times(times);
     }
     Ok(())
-}
-
-/// The times of an order: known already, or read now from the primary, which has every version that
-/// an actor has returned.
-pub(crate) async fn times_of(
-    context: &Context<'_>,
-    order: &OrderObject,
-) -> FieldResult<OrderTimes> {
-    if let Some(times) = order.known_times() {
-        return Ok(times);
-    }
-    let id = order.id_and_version();
-    let times = app(context)
-        .shop
-        .lists()
-        .order_times(&[id], budget(context))
-        .await;
-    let times = times.map_err(|error| shop_error(error).at(context))?;
-    Ok(times.first().copied().expect("one for each order"))
 }
