@@ -40,7 +40,14 @@ impl AccountObject {
         let more = walk.trim(&mut orders);
         reserve_edges(context, orders.len())?;
         let count = TotalCount::of_account(self.state().id, self.order_count());
-        Ok(walk.connection(orders, more, OrderObject::key, |order| order, count))
+        Ok(ListConnection::by_creation(
+            &walk,
+            orders,
+            more,
+            OrderObject::key,
+            |order| order,
+            count,
+        ))
     }
 }
 

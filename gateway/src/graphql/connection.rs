@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use async_graphql::connection::{CursorType, Edge, EmptyFields, PageInfo};
 use async_graphql::{Context, Object, ObjectType, OutputType, TypeName};
+use fritzy_domain::{OrderKey, SortKey};
 
 use super::budgeted::Row;
 use super::errors::FieldResult;
-use super::relay::Cursor;
+use super::relay::{Cursor, Walk};
 use super::total_count::TotalCount;
 
 /// An edge of a connection: a row with its cursor.
@@ -26,21 +27,46 @@ pub(crate) struct ListConnection<N: ObjectType> {
 }
 
 impl<N: ObjectType> ListConnection<N> {
-    /// A page from its first edge to its last.
-    pub(crate) const fn new(
-        edges: Vec<ListEdge<N>>,
-        has_previous: bool,
-        has_next: bool,
+    /// The trimmed rows of a walk. `more` says whether further rows exist in its direction; in the
+    /// other direction, a given cursor implies that they do.
+    pub(crate) fn of<R>(
+        walk: &Walk,
+        rows: Vec<R>,
+        more: bool,
+        key: impl Fn(&R) -> OrderKey,
+        node: impl Fn(R) -> N,
         count: TotalCount,
     ) -> Self {
+        let edge = |row: R| {
+            let cursor = Cursor::new(walk.list, key(&row));
+            Edge::new(cursor, Row(node(row)))
+        };
+        let (has_previous, has_next) = if walk.from_end {
+            (more, walk.before.is_some())
+        } else {
+            (walk.after.is_some(), more)
+        };
         Self {
-            edges,
+            edges: rows.into_iter().map(edge).collect(),
             has_previous,
             has_next,
             start: None,
             end: None,
             count,
         }
+    }
+
+    /// As [`Self::of`], of a list by creation.
+    pub(crate) fn by_creation<R>(
+        walk: &Walk,
+        rows: Vec<R>,
+        more: bool,
+        key: impl Fn(&R) -> SortKey,
+        node: impl Fn(R) -> N,
+        count: TotalCount,
+    ) -> Self {
+        let key = |row: &R| OrderKey::Creation(key(row));
+        Self::of(walk, rows, more, key, node, count)
     }
 
     /// Where the page is.

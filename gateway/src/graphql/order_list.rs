@@ -64,7 +64,7 @@ fn connected(
 ) -> ListConnection<OrderObject> {
     let key = |order: &OrderObject| order.key_by(sort.sort());
     let more = more || stopped_at.is_some();
-    let connection = walk.connection_by(orders, more, key, |order| order, count);
+    let connection = ListConnection::of(walk, orders, more, key, |order| order, count);
     match stopped_at.map(|key| Cursor::new(walk.list, key)) {
         None => connection,
         Some(start) if walk.from_end => connection.starting_at(start),

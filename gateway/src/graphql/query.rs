@@ -118,7 +118,15 @@ impl Query {
         let nodes = nodes_of(&[context.field()]);
         prefetch_orders(context, &nodes, &mut rows).await?;
         let count = TotalCount::of(Counted::Accounts);
-        Ok(walk.connection(rows, more, AccountObject::key, |account| account, count))
+        let key = AccountObject::key;
+        Ok(ListConnection::by_creation(
+            &walk,
+            rows,
+            more,
+            key,
+            |account| account,
+            count,
+        ))
     }
 
     /// All products that are not withdrawn, oldest first, with cursor pagination.
@@ -152,7 +160,14 @@ impl Query {
             id: *row.state.id.as_uuid(),
         };
         let count = TotalCount::of(Counted::Products);
-        Ok(walk.connection(rows, more, key, ProductObject::from, count))
+        Ok(ListConnection::by_creation(
+            &walk,
+            rows,
+            more,
+            key,
+            ProductObject::from,
+            count,
+        ))
     }
 
     /// Events of the account, product or order with this id, oldest first.

@@ -1,15 +1,11 @@
 //! Relay connections: cursor pagination, which stays stable under concurrent writes.
 
-use async_graphql::ObjectType;
-use async_graphql::connection::{CursorType, Edge};
+use async_graphql::connection::CursorType;
 use fritzy_domain::{Currency, Flaw, KeysetPage, OrderKey, Rejection, SortKey, TotalKey};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
-use super::budgeted::Row;
-use super::connection::ListConnection;
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
-use super::total_count::TotalCount;
 
 /// The lists with cursors; a cursor is valid only in its own list. The list of all orders is
 /// another one in each sort order.
@@ -205,43 +201,6 @@ impl Walk {
             }
         }
         more
-    }
-
-    /// The connection of the trimmed rows of a list by creation. `more` says whether further rows
-    /// exist in the direction of the walk; in the other direction, a given cursor implies that they
-    /// do.
-    pub(crate) fn connection<R, N: ObjectType>(
-        &self,
-        rows: Vec<R>,
-        more: bool,
-        key: impl Fn(&R) -> SortKey,
-        node: impl Fn(R) -> N,
-        count: TotalCount,
-    ) -> ListConnection<N> {
-        let key = |row: &R| OrderKey::Creation(key(row));
-        self.connection_by(rows, more, key, node, count)
-    }
-
-    /// As [`Self::connection`], of a list in any order.
-    pub(crate) fn connection_by<R, N: ObjectType>(
-        &self,
-        rows: Vec<R>,
-        more: bool,
-        key: impl Fn(&R) -> OrderKey,
-        node: impl Fn(R) -> N,
-        count: TotalCount,
-    ) -> ListConnection<N> {
-        let edge = |row: R| {
-            let cursor = Cursor::new(self.list, key(&row));
-            Edge::new(cursor, Row(node(row)))
-        };
-        let edges = rows.into_iter().map(edge).collect();
-        let (previous, next) = if self.from_end {
-            (more, self.before.is_some())
-        } else {
-            (self.after.is_some(), more)
-        };
-        ListConnection::new(edges, previous, next, count)
     }
 }
 

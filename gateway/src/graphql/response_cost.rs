@@ -4,7 +4,7 @@ use async_graphql::parser::types::{ExecutableDocument, Field, Selection, Selecti
 use async_graphql::{Value, Variables};
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
-use super::total_count::COUNT_FIELDS;
+use super::selection::COUNT_FIELDS;
 
 /// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders
 /// each. All are in memory together, with their response: some hundred megabytes in the worst case.

@@ -2,6 +2,9 @@
 
 use async_graphql::{InputType, SelectionField, Value};
 
+/// The fields of a connection that need the count of its list.
+pub(super) const COUNT_FIELDS: [&str; 2] = ["totalCount", "totalCountIsLowerBound"];
+
 /// The fields of one name inside any of these fields.
 pub(super) fn inside<'a>(fields: &[SelectionField<'a>], name: &str) -> Vec<SelectionField<'a>> {
     let inside = fields.iter().flat_map(SelectionField::selection_set);

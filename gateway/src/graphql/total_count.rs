@@ -6,10 +6,7 @@ use tokio::sync::OnceCell;
 
 use super::errors::{FieldResult, shop_error};
 use super::request::lists;
-use super::selection::inside;
-
-/// The fields of a connection that need the count.
-pub(super) const COUNT_FIELDS: [&str; 2] = ["totalCount", "totalCountIsLowerBound"];
+use super::selection::{COUNT_FIELDS, inside};
 
 /// What is counted.
 #[derive(Debug)]

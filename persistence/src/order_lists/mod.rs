@@ -6,7 +6,7 @@ mod statement;
 
 pub(crate) use plan::Plan;
 pub(crate) use rows::{counted, looked_at, order_times, row_times, slice};
-pub(crate) use statement::{Dialect, Parameter, Statement};
+pub(crate) use statement::{Dialect, Parameter, Statement, count, page};
 
 #[cfg(test)]
 mod tests;

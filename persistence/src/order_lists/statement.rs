@@ -31,64 +31,60 @@ pub(crate) struct Statement {
     pub(crate) parameters: Vec<Parameter>,
 }
 
-impl Plan {
-    /// Reads the first `take` orders, or the last ones in descending order. Rows have the columns of
-    /// orders, and `is_last`: it marks the last row that was looked at, which is there if
-    /// [`LOOKED_AT_MAX`] rows did not have enough orders.
-    pub(crate) fn page(&self, take: u32, from_end: bool, dialect: Dialect) -> Statement {
-        let mut builder = Builder::new(dialect, from_end);
-        let take = builder.bind(Parameter::Int(Some(take.into())));
-        let text = match &self.compared {
-            None => {
-                let rows = builder.rows(&self.scan, &take);
-                format!("SELECT looked.*, false AS is_last FROM ({rows}) AS looked")
-            }
-            Some(compared) => {
-                let rows = builder.rows(&self.scan, &LOOKED_AT_MAX.to_string());
-                let compared = builder.comparisons(compared);
-                let sorted = builder.sorted(self.scan.row_key());
-                // One statement, so that both parts read the same snapshot. The second part is read
-                // only if the first has looked at everything and found too little.
-                format!(
-                    "WITH found AS MATERIALIZED (
-                        SELECT * FROM ({rows}) AS looked WHERE {compared} {sorted} LIMIT {take}
-                     )
-                     SELECT found.*, false AS is_last FROM found
-                     UNION ALL SELECT * FROM (
-                        SELECT looked.*, true AS is_last FROM ({rows}) AS looked
-                        LIMIT (CASE WHEN (SELECT count(*) FROM found) < {take} THEN 1 ELSE 0 END)
-                        OFFSET {}
-                     ) AS last",
-                    LOOKED_AT_MAX - 1
-                )
-            }
-        };
-        builder.statement(text)
-    }
+/// Reads the first `take` orders, or the last ones in descending order. Rows have the columns of
+/// orders, and `is_last`: it marks the last row that was looked at, which is there if
+/// [`LOOKED_AT_MAX`] rows did not have enough orders.
+pub(crate) fn page(plan: &Plan, take: u32, from_end: bool, dialect: Dialect) -> Statement {
+    let mut builder = Builder::new(dialect, from_end);
+    let take = builder.bind(Parameter::Int(Some(take.into())));
+    let text = match &plan.compared {
+        None => {
+            let rows = builder.rows(&plan.scan, &take);
+            format!("SELECT looked.*, false AS is_last FROM ({rows}) AS looked")
+        }
+        Some(compared) => {
+            let rows = builder.rows(&plan.scan, &LOOKED_AT_MAX.to_string());
+            let compared = builder.comparisons(compared);
+            let sorted = builder.sorted(plan.scan.row_key());
+            // One statement, so that both parts read the same snapshot. The second part is read
+            // only if the first has looked at everything and found too little.
+            format!(
+                "WITH found AS MATERIALIZED (
+                    SELECT * FROM ({rows}) AS looked WHERE {compared} {sorted} LIMIT {take}
+                 )
+                 SELECT found.*, false AS is_last FROM found
+                 UNION ALL SELECT * FROM (
+                    SELECT looked.*, true AS is_last FROM ({rows}) AS looked
+                    LIMIT (CASE WHEN (SELECT count(*) FROM found) < {take} THEN 1 ELSE 0 END)
+                    OFFSET {}
+                 ) AS last",
+                LOOKED_AT_MAX - 1
+            )
+        }
+    };
+    builder.statement(text)
+}
 
-    /// Counts orders: `looked_at` rows were read, at most one more than [`COUNTED_MAX`], and
-    /// `matching` of them are in the list.
-    pub(crate) fn count(&self, dialect: Dialect) -> Statement {
-        let mut builder = Builder::new(dialect, false);
-        let limit = (COUNTED_MAX + 1).to_string();
-        let text = match &self.compared {
-            None => {
-                let keys = builder.keys(&self.scan, &limit);
-                format!(
-                    "SELECT count(*) AS looked_at, count(*) AS matching FROM ({keys}) AS looked"
-                )
-            }
-            Some(compared) => {
-                let rows = builder.rows(&self.scan, &limit);
-                let compared = builder.comparisons(compared);
-                format!(
-                    "SELECT count(*) AS looked_at, count(CASE WHEN {compared} THEN 1 END) AS matching
-                     FROM ({rows}) AS looked"
-                )
-            }
-        };
-        builder.statement(text)
-    }
+/// Counts orders: `looked_at` rows were read, at most one more than [`COUNTED_MAX`], and
+/// `matching` of them are in the list.
+pub(crate) fn count(plan: &Plan, dialect: Dialect) -> Statement {
+    let mut builder = Builder::new(dialect, false);
+    let limit = (COUNTED_MAX + 1).to_string();
+    let text = match &plan.compared {
+        None => {
+            let keys = builder.keys(&plan.scan, &limit);
+            format!("SELECT count(*) AS looked_at, count(*) AS matching FROM ({keys}) AS looked")
+        }
+        Some(compared) => {
+            let rows = builder.rows(&plan.scan, &limit);
+            let compared = builder.comparisons(compared);
+            format!(
+                "SELECT count(*) AS looked_at, count(CASE WHEN {compared} THEN 1 END) AS matching
+                 FROM ({rows}) AS looked"
+            )
+        }
+    };
+    builder.statement(text)
 }
 
 impl Scan {

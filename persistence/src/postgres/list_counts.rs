@@ -7,7 +7,7 @@ use fritzy_types::StorageError;
 use super::order_lists::bound;
 use super::read_model::{PostgresReadModel, uuids};
 use super::read_pool::Statement;
-use crate::order_lists::{Dialect, Plan, counted};
+use crate::order_lists::{Dialect, Plan, count, counted};
 use crate::rows::signed;
 
 async fn one<'q>(
@@ -51,7 +51,7 @@ impl ListCounts for PostgresReadModel {
         let Some(plan) = Plan::for_count(filter) else {
             return Ok(RowCount::NONE);
         };
-        let statement = plan.count(Dialect::Postgres);
+        let statement = count(&plan, Dialect::Postgres);
         one(self, || bound(&statement)).await
     }
 

@@ -57,7 +57,7 @@ impl OrderLists for PostgresReadModel {
         let Some(plan) = Plan::of(filter, page.interval) else {
             return Ok(slice(vec![], &page));
         };
-        let statement = plan.page(page.take, page.from_end, Dialect::Postgres);
+        let statement = order_lists::page(&plan, page.take, page.from_end, Dialect::Postgres);
         let rows = self.reads().list(|| bound(&statement), looked_at, budget);
         Ok(slice(rows.await?, &page))
     }

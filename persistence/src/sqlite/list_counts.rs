@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteArguments;
 use super::order_lists::bound;
 use super::padded_rows::PaddedRows;
 use super::read_model::SqliteReadModel;
-use crate::order_lists::{Dialect, Plan, counted};
+use crate::order_lists::{Dialect, Plan, count, counted};
 use crate::rows::{collect_rows, signed};
 
 async fn one(
@@ -57,7 +57,7 @@ impl ListCounts for SqliteReadModel {
     async fn count_orders(&self, filter: &OrderFilter) -> Result<RowCount, StorageError> {
         match Plan::for_count(filter) {
             None => Ok(RowCount::NONE),
-            Some(plan) => one(self, bound(&plan.count(Dialect::Sqlite))).await,
+            Some(plan) => one(self, bound(&count(&plan, Dialect::Sqlite))).await,
         }
     }
 

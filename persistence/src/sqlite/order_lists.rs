@@ -58,7 +58,7 @@ impl OrderLists for SqliteReadModel {
     ) -> Result<OrderSlice, StorageError> {
         let mut rows = Vec::new();
         if let Some(plan) = Plan::of(filter, page.interval) {
-            let statement = plan.page(page.take, page.from_end, Dialect::Sqlite);
+            let statement = order_lists::page(&plan, page.take, page.from_end, Dialect::Sqlite);
             let reader = self.reader();
             let read = reader.noted(bound(&statement).fetch(reader.pool()?));
             collect_rows(&mut rows, read, looked_at, budget).await?;

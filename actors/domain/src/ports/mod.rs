@@ -10,6 +10,7 @@ mod journal;
 mod list_counts;
 mod memory_budget;
 mod order_lists;
+mod pages;
 mod product_index;
 mod read_model;
 mod read_replicas;
@@ -27,7 +28,8 @@ pub use order_lists::{
     LOOKED_AT_MAX, OrderFilter, OrderInterval, OrderKey, OrderListPage, OrderLists, OrderSlice,
     OrderSort, OrderTimes, TotalKey, TotalRange,
 };
+pub use pages::{KeysetPage, Page, SortKey, Stored};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
-pub use read_model::{KeysetPage, Page, ReadModel, SortKey, Stored};
+pub use read_model::ReadModel;
 pub use read_replicas::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};
 pub use topic_bindings::{TopicBinding, TopicBindings};

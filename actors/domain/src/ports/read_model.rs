@@ -1,69 +1,12 @@
 //! The read model: one state row for each entity, written in the transaction of its events.
 
-use serde::{Deserialize, Serialize};
-
 use async_trait::async_trait;
-use fritzy_types::{StorageError, Timestamp};
-use uuid::Uuid;
+use fritzy_types::StorageError;
 
-use super::{ListCounts, MemoryBudget, OrderLists};
+use super::{KeysetPage, ListCounts, MemoryBudget, OrderLists, Page, Stored};
 use crate::{
     Account, AccountId, CommandId, EntityId, ExternalReference, Kind, Order, Product, State,
-    Version,
 };
-
-/// A state with its version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stored<T> {
-    /// The version of its last event.
-    pub version: Version,
-    /// The fold of all its events (invariant I5).
-    pub state: T,
-}
-
-/// A page of a list ordered by (created at, id), by offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Rows to skip at the start.
-    pub skip: u64,
-    /// Rows to return at most.
-    pub take: u32,
-}
-
-/// The place of a row in a list ordered by (created at, id). It never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SortKey {
-    /// When the entity was created.
-    pub created_at: Timestamp,
-    /// The id of the entity.
-    pub id: Uuid,
-}
-
-impl SortKey {
-    /// The place before every row: a page after it begins with the first.
-    pub const START: Self = Self {
-        created_at: Timestamp::from_micros(i64::MIN),
-        id: Uuid::nil(),
-    };
-    /// The place behind every row: a page before it may reach to the last.
-    pub const END: Self = Self {
-        created_at: Timestamp::from_micros(i64::MAX),
-        id: Uuid::max(),
-    };
-}
-
-/// A page of a list by keys (keyset pagination). Rows added or removed elsewhere do not shift it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeysetPage {
-    /// Only rows behind this key.
-    pub after: SortKey,
-    /// Only rows before this key.
-    pub before: SortKey,
-    /// Rows to return at most.
-    pub take: u32,
-    /// Whether to take the last rows instead of the first. They are in ascending order either way.
-    pub from_end: bool,
-}
 
 /// The state rows. Lists charge each row to the budget (its [`bytes`](super::HeapSize::bytes))
 /// before they fetch the next.

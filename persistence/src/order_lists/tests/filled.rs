@@ -56,7 +56,11 @@ fn order(n: u128) -> Stored<Order> {
     };
     let minor_units = number * 7_919 % 100_000;
     let line = OrderLine {
-        product_id: product(if n % 2 == 0 { BUSY } else { 2 + n % 50 }),
+        product_id: product(if n.is_multiple_of(2) {
+            BUSY
+        } else {
+            2 + n % 50
+        }),
         product_version: 1,
         name: "Lamp".into(),
         unit_price_minor: minor_units,
@@ -65,12 +69,16 @@ fn order(n: u128) -> Stored<Order> {
     let status = match n {
         _ if n % 3_000 == 7 => OrderStatus::Created,
         _ if n % 2_000 == 8 => OrderStatus::Confirmed,
-        _ if n % 7 == 0 => OrderStatus::Cancelled,
+        _ if n.is_multiple_of(7) => OrderStatus::Cancelled,
         _ => OrderStatus::Completed,
     };
     let state = Order {
-        id: OrderId::from_uuid(Uuid::from_u128(n * 0x9E37_79B9 % 0xFFFF_FFFF << 64 | n)),
-        account_id: account(if n % 3 == 0 { 2 + n % 100 } else { BUSY }),
+        id: OrderId::from_uuid(Uuid::from_u128(((n * 0x9E37_79B9) % 0xFFFF_FFFF) << 64 | n)),
+        account_id: account(if n.is_multiple_of(3) {
+            2 + n % 100
+        } else {
+            BUSY
+        }),
         created_at: Timestamp::from_micros(number / 2 * 1_000),
         status,
         lines: vec![line],

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
 use super::filled::{Address, BUSY, Filled, account, eur, product};
-use crate::order_lists::{Dialect, Parameter, Plan, Statement};
+use crate::order_lists::{Dialect, Parameter, Plan, Statement, count, page};
 
 const BY_CREATION: OrderInterval = OrderInterval::Creation {
     after: None,
@@ -92,11 +92,11 @@ fn cases() -> Vec<(OrderFilter, OrderInterval, &'static str)> {
 fn statements(filter: &OrderFilter, interval: OrderInterval, dialect: Dialect) -> Vec<Statement> {
     let plan = Plan::of(filter, interval).expect("some orders");
     let mut statements = vec![
-        plan.page(101, false, dialect),
-        plan.page(101, true, dialect),
+        page(&plan, 101, false, dialect),
+        page(&plan, 101, true, dialect),
     ];
     if Plan::for_count(filter).as_ref() == Some(&plan) {
-        statements.push(plan.count(dialect));
+        statements.push(count(&plan, dialect));
     }
     statements
 }

@@ -24,7 +24,7 @@ fn product_id(number: u128) -> ProductId {
 
 /// Order `number` of account `number % 3`, at second `number / 2`: two orders share a time.
 fn new_order(fixture: &Fixture, number: u128) -> Append {
-    let code = if number % 4 == 0 { EUR } else { "USD" };
+    let code = if number.is_multiple_of(4) { EUR } else { "USD" };
     let currency = Currency::from_code(code).expect(code);
     let line = |product: u128, minor_units: i64| QuotedLine {
         quote: Quote {
@@ -40,7 +40,7 @@ fn new_order(fixture: &Fixture, number: u128) -> Append {
         1 + number % 5,
         100 * i64::try_from(number % 7).expect("small"),
     )];
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         lines.push(line(9, 5));
     }
     let place = Command::Order(OrderCommand::Place(PlaceOrder {
@@ -49,7 +49,7 @@ fn new_order(fixture: &Fixture, number: u128) -> Append {
         annotations: Annotations::default(),
     }));
     // The second of an append is in the middle of its command's id.
-    let command = command_id(number / 2 + (number % 2 << 64));
+    let command = command_id(number / 2 + ((number % 2) << 64));
     fixture.decided(None, 0, place, command, None)
 }
 
