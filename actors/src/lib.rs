@@ -21,6 +21,7 @@ pub use error::ShopError;
 pub use local_shards::LocalShards;
 pub use messages::{ShardReply, ShardRequest, Snapshot};
 pub use request::{Request, Target};
+pub use service::by_id::ById;
 pub use service::commands::{AccountInput, PriceInput, ProductInput};
 pub use service::config::ShopConfig;
 pub use service::lists::Lists;

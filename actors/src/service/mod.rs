@@ -1,5 +1,6 @@
 //! The stateless services between a front end and the shards.
 
+pub(crate) mod by_id;
 pub(crate) mod commands;
 pub(crate) mod config;
 mod deduplication;

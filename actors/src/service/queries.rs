@@ -1,22 +1,18 @@
-//! Reads by id: one entity from its actor, several from their state rows.
+//! Reads of one entity: from its actor, or its history from the journal.
 
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, EntityId, HeapSize, Journal, MemoryBudget, Order, OrderId, Page, Product,
-    ProductId, ReadModel, RecordedEvent, Rejection, Stored,
+    Account, AccountId, EntityId, Journal, MemoryBudget, Order, OrderId, Page, Product, ProductId,
+    ReadModel, RecordedEvent, Rejection, Stored,
 };
 use fritzy_types::Deadline;
 
-use crate::error::{ShopError, list_error, read_failure};
+use crate::error::{ShopError, list_error};
 use crate::messages::Snapshot;
 use crate::service::entity_client::EntityClient;
 use crate::service::lists::Lists;
 use crate::service::reply::{account_of, existing, order_of, product_of};
-
-/// States in one read by their ids, each up to 20 KB: the memory budget is charged after the
-/// read.
-const IDS_IN_READ_MAX: usize = 100;
 
 /// Reads entities, their histories and lists of them.
 pub(crate) struct Queries {
@@ -73,58 +69,6 @@ impl Queries {
     ) -> Result<Snapshot, ShopError> {
         let reply = self.entities.read(entity, deadline).await?;
         existing(reply, entity.kind(), "id".into(), id)
-    }
-
-    pub(crate) async fn find(
-        &self,
-        id: &str,
-        field: &str,
-        deadline: Deadline,
-    ) -> Result<Option<Snapshot>, ShopError> {
-        // Ids of all kinds have the same form, with the slot at the same place.
-        let any_kind = AccountId::parse(id, field)?;
-        let (id, slot) = (*any_kind.as_uuid(), any_kind.slot());
-        self.entities.find(id, slot, deadline).await
-    }
-
-    /// One read for each [`IDS_IN_READ_MAX`] ids.
-    pub(crate) async fn products_by_id(
-        &self,
-        ids: &[ProductId],
-        budget: &dyn MemoryBudget,
-    ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
-        self.by_id(ids, product_of, budget).await
-    }
-
-    /// One read for each [`IDS_IN_READ_MAX`] ids.
-    pub(crate) async fn accounts_by_id(
-        &self,
-        ids: &[AccountId],
-        budget: &dyn MemoryBudget,
-    ) -> Result<Vec<Option<Stored<Account>>>, ShopError> {
-        self.by_id(ids, account_of, budget).await
-    }
-
-    async fn by_id<T>(
-        &self,
-        ids: &[impl Into<EntityId> + Copy + Sync],
-        of_kind: fn(&Snapshot) -> Stored<T>,
-        budget: &dyn MemoryBudget,
-    ) -> Result<Vec<Option<Stored<T>>>, ShopError>
-    where
-        Stored<T>: HeapSize,
-    {
-        let mut states = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(IDS_IN_READ_MAX) {
-            let ids: Vec<EntityId> = ids.iter().map(|id| (*id).into()).collect();
-            let rows = self.read_model.load(&ids).await.map_err(read_failure)?;
-            for row in rows {
-                let state = row.map(|row| of_kind(&Arc::new(row)));
-                budget.take(state.as_ref().map_or(0, HeapSize::bytes))?;
-                states.push(state);
-            }
-        }
-        Ok(states)
     }
 
     pub(crate) async fn history(

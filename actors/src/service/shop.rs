@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardMap};
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, Journal, MemoryBudget, Order, OrderCommand, Page, Product,
-    ProductCommand, ProductId, ReadModel, RecordedEvent, Stored,
+    Account, AccountCommand, Journal, MemoryBudget, Order, OrderCommand, Page, Product,
+    ProductCommand, ReadModel, RecordedEvent, Stored,
 };
 use fritzy_projections::Projections;
 use fritzy_types::{Deadline, Failure, Membership, NodeId, Ownership, ShardId, ShardLease};
@@ -17,8 +17,8 @@ use tracing::error;
 use crate::error::{ShopError, read_failure};
 use crate::local_shards::LocalShards;
 use crate::membership;
-use crate::messages::Snapshot;
 use crate::request::{Request, Target};
+use crate::service::by_id::ById;
 use crate::service::commands::{AccountInput, Commands, PriceInput, ProductInput};
 use crate::service::config::ShopConfig;
 use crate::service::deduplication::Deduplication;
@@ -37,6 +37,7 @@ pub struct Shop {
     commands: Commands,
     placing: Placing,
     queries: Queries,
+    by_id: ById,
     references: References,
     entity_limit: EntityLimit,
     leases: Vec<ShardLease>,
@@ -106,6 +107,7 @@ impl Shop {
                 commands: Commands::new(entities.clone()),
                 placing: Placing::new(entities.clone()),
                 references: References::new(entities.clone(), read_model.clone()),
+                by_id: ById::new(entities.clone(), read_model.clone()),
                 queries: Queries::new(entities, journal, read_model),
                 entity_limit,
                 leases: Vec::new(),
@@ -355,46 +357,9 @@ impl Shop {
         self.queries.order(id, deadline).await
     }
 
-    /// The account, product or order with this id, from its actor or its state row; `None` where
-    /// there is none. One question to its owner. `field` names the argument in the rejection of a
-    /// malformed id.
-    ///
-    /// # Errors
-    /// [`ShopError`], as for every read.
-    pub async fn find(
-        &self,
-        id: &str,
-        field: &str,
-        deadline: Deadline,
-    ) -> Result<Option<Snapshot>, ShopError> {
-        self.queries.find(id, field, deadline).await
-    }
-
-    /// The accounts with these ids, in their order, from the state rows; `None` where no account
-    /// exists.
-    ///
-    /// # Errors
-    /// [`ShopError`], as [`Self::products_by_id`].
-    pub async fn accounts_by_id(
-        &self,
-        ids: &[AccountId],
-        budget: &dyn MemoryBudget,
-    ) -> Result<Vec<Option<Stored<Account>>>, ShopError> {
-        self.queries.accounts_by_id(ids, budget).await
-    }
-
-    /// The products with these ids, in their order, from the state rows; `None` where no product
-    /// exists.
-    ///
-    /// # Errors
-    /// [`ShopError::Rejected`] when the products exceed the budget of their response;
-    /// [`ShopError::Failed`] when the store cannot read or the node's memory budget is exhausted.
-    pub async fn products_by_id(
-        &self,
-        ids: &[ProductId],
-        budget: &dyn MemoryBudget,
-    ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
-        self.queries.products_by_id(ids, budget).await
+    /// Entities by id of any kind, and several by their ids.
+    pub const fn by_id(&self) -> &ById {
+        &self.by_id
     }
 
     /// A page of the events of the account, product or order with this id, oldest first.

@@ -36,7 +36,7 @@ pub(crate) enum NodeObject {
 /// The object with this id; `None` where there is none.
 pub(super) async fn find_node(context: &Context<'_>, id: &str) -> FieldResult<Option<NodeObject>> {
     let deadline = request(context).deadline;
-    let found = app(context).shop.find(id, "id", deadline).await;
+    let found = app(context).shop.by_id().find(id, "id", deadline).await;
     let found = found.map_err(shop_error)?;
     let objects = objects(context, found.iter()).await?;
     Ok(objects.into_values().next())
@@ -68,8 +68,10 @@ pub(super) async fn find_each(
     context: &Context<'_>,
     ids: Vec<(&str, String)>,
 ) -> FieldResult<Vec<Option<FieldResult<NodeObject>>>> {
-    let (shop, deadline) = (&app(context).shop, request(context).deadline);
-    let finding = ids.iter().map(|(id, field)| shop.find(id, field, deadline));
+    let (by_id, deadline) = (app(context).shop.by_id(), request(context).deadline);
+    let finding = ids
+        .iter()
+        .map(|(id, field)| by_id.find(id, field, deadline));
     let found = join_all(finding).await;
     let objects = objects(context, found.iter().flatten().flatten()).await?;
     let object = |found: Result<Option<Snapshot>, ShopError>| match found {

@@ -332,7 +332,7 @@ async fn search(
         .search(&ProductQuery { text, page })
         .await
         .map_err(ApiError::Search)?;
-    let products = app.shop.products_by_id(&hits, budget(context)).await;
+    let products = app.shop.by_id().products(&hits, budget(context)).await;
     let products = products.map_err(shop_error)?.into_iter().flatten();
     Ok(products.map(|product| Row(product.into())).collect())
 }

@@ -94,7 +94,8 @@ async fn read_accounts(
     let ids: Vec<AccountId> = ids.into_iter().collect();
     let accounts = app(context)
         .shop
-        .accounts_by_id(&ids, budget(context))
+        .by_id()
+        .accounts(&ids, budget(context))
         .await;
     let found = accounts.map_err(shop_error)?.into_iter().flatten();
     let mut accounts: Vec<AccountObject> = found.map(AccountObject::from).collect();
@@ -114,7 +115,8 @@ async fn read_products(
     let ids: Vec<ProductId> = ids.into_iter().collect();
     let products = app(context)
         .shop
-        .products_by_id(&ids, budget(context))
+        .by_id()
+        .products(&ids, budget(context))
         .await;
     let found = products.map_err(shop_error)?.into_iter().flatten();
     Ok(found.map(|product| (product.state.id, product)).collect())
