@@ -6,8 +6,8 @@ const OPTIONS_MAX = 100;
 const INSIDE_CHARS_MIN = 3;
 
 /**
- * The options whose label fits the typed letters, best first: those that begin with them, then those of which a word
- * does (`order` in `createOrder`), then the others that contain them. Within these, required ones come first and
+ * The options whose label fits the typed letters, best first: the one that is just them, those that begin with them,
+ * then those of which a word does (`order` in `createOrder`), then the others that contain them. Within these, required ones come first and
  * deprecated ones last, otherwise the order stays.
  */
 export function rank(options, typed) {
@@ -21,6 +21,7 @@ export function rank(options, typed) {
 
 function score(label, typed) {
   if (typed === '') return 0;
+  if (label === typed) return -1;
   if (label.startsWith(typed)) return 0;
   const at = label.toLowerCase().indexOf(typed.toLowerCase());
   if (at < 0) return null;

@@ -6,7 +6,7 @@ export const INTROSPECTION = `query ExplorerSchema {
     queryType { name }
     mutationType { name }
     subscriptionType { name }
-    directives { name description locations args { ...Input } }
+    directives { name description locations args(includeDeprecated: true) { ...Input } }
     types {
       kind
       name
@@ -15,19 +15,19 @@ export const INTROSPECTION = `query ExplorerSchema {
       fields(includeDeprecated: true) {
         name
         description
-        args { ...Input }
+        args(includeDeprecated: true) { ...Input }
         type { ...Shape }
         isDeprecated
         deprecationReason
       }
-      inputFields { ...Input }
+      inputFields(includeDeprecated: true) { ...Input }
       interfaces { name }
       possibleTypes { name }
       enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason }
     }
   }
 }
-fragment Input on __InputValue { name description defaultValue type { ...Shape } }
+fragment Input on __InputValue { name description defaultValue isDeprecated deprecationReason type { ...Shape } }
 fragment Shape on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
     ofType { kind name ofType { kind name } } } } } } }

@@ -83,7 +83,8 @@ export function completion(checks) {
   for (const [what, marked, expected] of CASES) checks.same(`completion: ${what}`, labels(marked), expected);
 
   checks.same('completion: a part of a name finds it', labels('mutation { ord| }', SHOP).includes('createOrder'), true);
-  checks.same('completion: beginnings come before other parts', labels('{ order| }', SHOP)[0], 'order');
+  checks.same('completion: a whole name comes first', labels('{ order| }', SHOP)[0], 'order');
+  checks.same('completion: beginnings come before other parts', labels('{ produ| }', SHOP)[0], 'products');
   const { found } = at('{ people { ni| } }');
   checks.same('completion: a deprecated field says why', found.options[0].deprecated, 'Use `name`.');
   checks.same(
