@@ -40,7 +40,8 @@ class Shop:
     def fill(self):
         """Creates accounts, products and orders, and confirms a third of the orders. Returns the ids.
 
-        A few products are in another currency, one is withdrawn, and one account is closed.
+        A few of each have an external reference. A few products are in another currency, one is withdrawn, and one
+        account is closed.
         """
         accounts = [
             self.run("mutation($n: String!) { it: createAccount(account: { name: $n }) { id } }", n=f"Ada {n}")
@@ -69,6 +70,14 @@ class Shop:
         ]
         for order in orders[::3]:
             self.run("mutation($id: String!) { confirmOrder(id: $id) { id } }", id=order)
+        # Half of the references that generated requests look up; the others are free to be taken.
+        for kind, ids in (("Account", accounts), ("Product", products), ("Order", orders)):
+            for n, each in enumerate(ids[:15]):
+                self.run(
+                    f"mutation($id: ID!, $r: String!) {{ annotate{kind}(id: $id, externalReference: $r) {{ id }} }}",
+                    id=each,
+                    r=f"ref {2 * n}",
+                )
         price = '{ amount: "5.00", currency: "EUR" }'
         for product in products[::10]:
             self.run(f"mutation($id: String!) {{ repriceProduct(id: $id, price: {price}) {{ id }} }}", id=product)
