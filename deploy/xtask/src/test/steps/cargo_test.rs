@@ -10,7 +10,7 @@ use crate::test::environment::Environment;
 use crate::test::outcome::{Counts, Outcome};
 
 /// A cold build on two cores and all tests, with a margin.
-const LIMIT: Duration = Duration::from_secs(55 * 60);
+const LIMIT: Duration = Duration::from_secs(70 * 60);
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let scope = scope(&environment.cargo_test)
