@@ -117,7 +117,7 @@ mod tests {
         };
         assert_eq!(
             payload(&generation, &rfc3339(generation.began)),
-            r#"{"event_type":"database.generation","generation":2,"generation_id":"00000000-0000-0000-0000-000000000000","shards":{"0":0,"17":95},"timestamp":"2024-01-01T00:00:00Z"}"#
+            r#"{"event_type":"database.generation","generation":2,"generation_id":"00000000-0000-0000-0000-000000000000","shards":{"0":0,"17":95},"timestamp":"2024-01-01T00:00:00.000000Z"}"#
         );
     }
 }

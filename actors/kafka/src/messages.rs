@@ -262,7 +262,7 @@ mod tests {
         let order = r#"{"order_id":"0192d3a0-3333-7222-8333-444455556666","account_id":"0192d3a0-1111-7222-8333-444455556666","lines":[{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","product_version":1,"name":"Lamp","unit_price_minor":49999,"quantity":2}],"total":{"minor":99998,"currency":"USD"},"at":1704067200000000}"#;
         assert_eq!(
             json_of("order.created", order),
-            r#"{"event_type":"order.created","order_id":"0192d3a0-3333-7222-8333-444455556666","account_id":"0192d3a0-1111-7222-8333-444455556666","total_price":999.98,"currency":"USD","products":[{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","quantity":2,"price":499.99}],"timestamp":"2024-01-01T00:00:00Z"}"#
+            r#"{"event_type":"order.created","order_id":"0192d3a0-3333-7222-8333-444455556666","account_id":"0192d3a0-1111-7222-8333-444455556666","total_price":999.98,"currency":"USD","products":[{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","quantity":2,"price":499.99}],"timestamp":"2024-01-01T00:00:00.000000Z"}"#
         );
         let account = r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"\"A\""},"at":1704067200000001}"#;
         assert_eq!(
@@ -272,12 +272,12 @@ mod tests {
         let annotated = r#"{"order_id":"0192d3a0-3333-7222-8333-444455556666","external_reference":"web-1","metadata":{"a":"1"},"at":1704067200000000}"#;
         assert_eq!(
             json_of("order.annotated", annotated),
-            r#"{"event_type":"order.annotated","order_id":"0192d3a0-3333-7222-8333-444455556666","external_reference":"web-1","metadata":{"a":"1"},"timestamp":"2024-01-01T00:00:00Z"}"#
+            r#"{"event_type":"order.annotated","order_id":"0192d3a0-3333-7222-8333-444455556666","external_reference":"web-1","metadata":{"a":"1"},"timestamp":"2024-01-01T00:00:00.000000Z"}"#
         );
         let product = r#"{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":{"minor":1000,"currency":"JPY"},"at":1704067200000000}"#;
         assert_eq!(
             json_of("product.created", product),
-            r#"{"event_type":"product.created","product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":1000,"currency":"JPY","timestamp":"2024-01-01T00:00:00Z"}"#
+            r#"{"event_type":"product.created","product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":1000,"currency":"JPY","timestamp":"2024-01-01T00:00:00.000000Z"}"#
         );
     }
 }
