@@ -1,5 +1,5 @@
-//! What clients attach to an account, a product or an order: a reference of their own, by which it is
-//! found, and metadata. No rule of the shop depends on their content.
+//! What clients attach to an account, a product or an order: a reference of their own, by which it
+//! is found, and metadata. No rule of the shop depends on their content.
 
 mod change;
 mod external_reference;

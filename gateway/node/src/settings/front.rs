@@ -51,8 +51,8 @@ pub struct FrontSettings {
     #[arg(long, env = "FRITZY_COMPRESSION", default_value = "on", global = true)]
     pub compression: Switch,
 
-    /// Request headers of your own that pages of --cors-origins may send, separated by commas. Those
-    /// that the API, Apollo's clients and tracing use are allowed anyway
+    /// Request headers of your own that pages of --cors-origins may send, separated by commas.
+    /// Those that the API, Apollo's clients and tracing use are allowed anyway
     #[arg(
         long,
         env = "FRITZY_CORS_HEADERS",

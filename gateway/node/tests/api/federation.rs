@@ -1,8 +1,7 @@
 //! What routers of Apollo Federation ask a subgraph for. A real router is tested in
 //! `gateway/tests/web/clients/federation.mjs`.
 
-use fritzy_testbed_shop::{Api, ApiError};
-use hyper::Method;
+use fritzy_testbed_shop::ApiError;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -16,14 +15,6 @@ const ENTITIES: &str = "query($of: [_Any!]!) { _entities(representations: $of) {
 
 fn reference(kind: &str, id: &str) -> Value {
     json!({ "__typename": kind, "id": id })
-}
-
-async fn read_statements(api: &Api) -> u64 {
-    let request = api.request(Method::GET, "/metrics");
-    let text = api.send(request, "").await.text;
-    let name = "fritzy_read_statements_total ";
-    let count = text.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +132,7 @@ async fn entities_are_read_together() {
         of.push(reference("Account", &account));
     }
     let ask = async || {
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         let response = node.api.run_with(ENTITIES, json!({ "of": of })).await;
         let entities = response.data("/_entities");
         for n in [0, ACCOUNTS - 1] {
@@ -149,7 +140,7 @@ async fn entities_are_read_together() {
             assert_eq!(entities[n]["name"], account);
             assert_eq!(entities[n]["orders"][0]["account"]["name"], account);
         }
-        read_statements(&node.api).await - before
+        node.read_statements().await - before
     };
     ask().await;
     // The orders of all accounts, and the accounts of all those orders.

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::http2_wire::{DATA, HEADERS, Http2Wire, RST_STREAM};
-use crate::node::TestNode;
+use crate::node::{PAGE_FILE, TestNode};
 use crate::wire::Wire;
 
 /// All connections of the node; the tests hold every one of them.
@@ -86,6 +86,18 @@ async fn repeat(mut step: impl FnMut()) {
         ticks.tick().await;
         step();
     }
+}
+
+/// Sends the head of a request, then its body byte by byte.
+async fn dripping(address: SocketAddr, head: &str) -> Holder {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(head.as_bytes()).await.expect("written");
+    holding(async move {
+        while stream.write_all(b" ").await.is_ok() {
+            sleep(STEP).await;
+        }
+        std::future::pending().await
+    })
 }
 
 /// Requires that others get a place although clients of this kind take all of them.
@@ -172,15 +184,8 @@ async fn dripping_http2_body_is_cut_off() {
 async fn dripping_body_is_cut_off() {
     require_places_come_back(REQUEST, |address| {
         Box::pin(async move {
-            let mut stream = TcpStream::connect(address).await.expect("a connection");
             let head = post("").replace("content-length: 0", "content-length: 100000");
-            stream.write_all(head.as_bytes()).await.expect("written");
-            holding(async move {
-                while stream.write_all(b" ").await.is_ok() {
-                    sleep(STEP).await;
-                }
-                std::future::pending().await
-            })
+            dripping(address, &head).await
         })
     })
     .await;
@@ -191,15 +196,8 @@ async fn dripping_body_is_cut_off() {
 async fn body_that_nobody_reads_holds_no_place() {
     require_places_come_back(REQUEST, |address| {
         Box::pin(async move {
-            let mut stream = TcpStream::connect(address).await.expect("a connection");
             let head = "GET /healthz/live HTTP/1.1\r\nhost: node\r\ncontent-length: 100000\r\n\r\n";
-            stream.write_all(head.as_bytes()).await.expect("written");
-            holding(async move {
-                while stream.write_all(b" ").await.is_ok() {
-                    sleep(STEP).await;
-                }
-                std::future::pending().await
-            })
+            dripping(address, head).await
         })
     })
     .await;
@@ -227,7 +225,7 @@ async fn unread_pipelined_responses_are_cut_off() {
     require_places_come_back(LONG_REQUEST, |address| {
         Box::pin(async move {
             let mut stream = narrow(address).await;
-            let ask = "GET /explorer/explorer.css HTTP/1.1\r\nhost: node\r\n\r\n".repeat(10);
+            let ask = format!("GET {PAGE_FILE} HTTP/1.1\r\nhost: node\r\n\r\n").repeat(10);
             holding(async move {
                 // Stops when the node takes no more.
                 while stream.write_all(ask.as_bytes()).await.is_ok() {}
@@ -262,7 +260,7 @@ async fn http2_response_without_a_window_is_cut_off() {
     require_places_come_back(LONG_REQUEST, |address| {
         Box::pin(async move {
             let mut wire = Http2Wire::connect(address, 0).await;
-            wire.get(1, "/explorer/explorer.css");
+            wire.get(1, PAGE_FILE);
             wire.expect(HEADERS, 1).await;
             holding(repeat(move || wire.ping()))
         })

@@ -2,7 +2,6 @@
 //! by one.
 
 use fritzy_testbed_shop::{Api, ids};
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -75,16 +74,6 @@ async fn nested_orders_equal_single_reads() {
     }
 }
 
-async fn read_statements(api: &Api) -> u64 {
-    let text = api
-        .send(api.request(Method::GET, "/metrics"), "")
-        .await
-        .text;
-    let name = "fritzy_read_statements_total ";
-    let count = text.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_lists_take_one_statement_per_level() {
     let node = filled().await;
@@ -97,9 +86,9 @@ async fn nested_lists_take_one_statement_per_level() {
                 name orders(pagination: {{ take: 10 }}) {{ id {selection} }}
             }} }}"
         );
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         let all = node.api.run(&document).await.data("/accounts");
-        let used = read_statements(&node.api).await - before;
+        let used = node.read_statements().await - before;
         let lists = all.as_array().expect("a list");
         let orders = lists.iter().filter_map(|one| one["orders"].as_array());
         assert_eq!((lists.len(), orders.flatten().count()), (100, 150));
@@ -129,9 +118,9 @@ async fn nested_connections_take_one_statement_per_level() {
                 "{{ list: accountsConnection(first: 100) {{ edges {{ node {{ {account} }} }} }} }}"
             ),
         ] {
-            let before = read_statements(&node.api).await;
+            let before = node.read_statements().await;
             let response = node.api.run(&document).await;
-            let used = read_statements(&node.api).await - before;
+            let used = node.read_statements().await - before;
             assert_eq!(used, at_most, "{document}");
             let ids = response.text.matches(r#""id":"#).count();
             assert_eq!(ids, 150, "{document}");
@@ -174,21 +163,13 @@ async fn active_entities_are_read_without_a_statement() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let document = format!(r#"{{ accounts(id: "{account}") {{ name }} }}"#);
-    let before = read_statements(&node.api).await;
+    let before = node.read_statements().await;
     node.api.run(&document).await;
-    assert_eq!(
-        read_statements(&node.api).await - before,
-        1,
-        "its first use"
-    );
+    assert_eq!(node.read_statements().await - before, 1, "its first use");
     for _ in 0..20 {
         node.api.run(&document).await;
     }
-    assert_eq!(
-        read_statements(&node.api).await - before,
-        1,
-        "all later ones"
-    );
+    assert_eq!(node.read_statements().await - before, 1, "all later ones");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,11 @@ use fritzy_node::{Node, Settings};
 use fritzy_testbed::{TestPostgres, shared_postgres};
 use fritzy_testbed_shop::Api;
 use fritzy_types::ShardCount;
+use hyper::Method;
 use tempfile::TempDir;
+
+/// A file of the page at `/`, of some kilobytes.
+pub(crate) const PAGE_FILE: &str = "/explorer/style/frame.css";
 
 /// A running node, with a client of its API.
 pub(crate) struct TestNode {
@@ -70,6 +74,15 @@ impl TestNode {
             _database: database,
         };
         workspace.start().await
+    }
+
+    /// Statements that have read the database, since the node was started.
+    pub(crate) async fn read_statements(&self) -> u64 {
+        let request = self.api.request(Method::GET, "/metrics");
+        let text = self.api.send(request, "").await.text;
+        let name = "fritzy_read_statements_total ";
+        let count = text.lines().find_map(|line| line.strip_prefix(name));
+        count.expect("the metric").parse().expect("a number")
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

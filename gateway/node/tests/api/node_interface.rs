@@ -2,7 +2,6 @@
 //! `product`, `order`).
 
 use fritzy_testbed_shop::{Api, ApiError};
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -27,14 +26,6 @@ async fn one_of_each(node: &TestNode) -> [String; 3] {
 async fn read(api: &Api, id: &str) -> Value {
     let response = api.run_with(NODE, json!({ "id": id })).await;
     response.data("/node")
-}
-
-async fn read_statements(api: &Api) -> u64 {
-    let request = api.request(Method::GET, "/metrics");
-    let text = api.send(request, "").await.text;
-    let name = "fritzy_read_statements_total ";
-    let count = text.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +66,9 @@ async fn node_read_again_takes_no_statement() {
     let ids = one_of_each(&node).await;
     let node = node.restart().await;
     let ask = async || {
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         node.api.run_with(NODES, json!({ "ids": ids })).await;
-        read_statements(&node.api).await - before
+        node.read_statements().await - before
     };
     assert!(ask().await > 0, "nothing is in memory after a start");
     // The actors have been started by now, and each loads its row.

@@ -1,7 +1,5 @@
 //! `Order.lines` and `Order.account`, alone and in lists.
 
-use fritzy_testbed_shop::Api;
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -11,14 +9,6 @@ const ORDER: &str = "id account { id name }
     lines { id productId name quantity product { id name withdrawn }
         unitPrice { minorUnits currency } total { amount minorUnits } }
     products { name quantity priceMoney { minorUnits } }";
-
-async fn read_statements(api: &Api) -> u64 {
-    let request = api.request(Method::GET, "/metrics");
-    let text = api.send(request, "").await.text;
-    let name = "fritzy_read_statements_total ";
-    let count = text.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
-}
 
 /// Two accounts with three orders each, of one to three lines.
 async fn filled() -> (TestNode, Vec<String>) {
@@ -167,9 +157,9 @@ async fn accounts_and_products_of_orders_take_one_read_each() {
     ] {
         let document = format!("{{ accounts {{ orders {{ {selection} }} }} }}");
         let document = document.replace("orders {", "orders(pagination: { take: 10 }) {");
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         node.api.run(&document).await.data("/accounts/1/orders/2");
-        let used = read_statements(&node.api).await - before;
+        let used = node.read_statements().await - before;
         assert_eq!(used, at_most, "{selection}");
     }
 }

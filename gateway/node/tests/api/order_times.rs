@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fritzy_testbed_shop::Api;
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -131,16 +130,6 @@ async fn order_and_its_times_are_of_one_version() {
     assert!(versions[1] > 0 && versions[3] > 0, "{versions:?}");
 }
 
-async fn read_statements(api: &Api) -> u64 {
-    let metrics = api
-        .send(api.request(Method::GET, "/metrics"), "")
-        .await
-        .text;
-    let name = "fritzy_read_statements_total ";
-    let count = metrics.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn order_times_of_a_list_take_one_statement() {
     let node = TestNode::start().await;
@@ -168,9 +157,9 @@ async fn order_times_of_a_list_take_one_statement() {
             3,
         ),
     ] {
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         node.api.run(document).await.data("");
-        let used = read_statements(&node.api).await - before;
+        let used = node.read_statements().await - before;
         assert_eq!(used, statements, "{document}");
     }
 }

@@ -7,7 +7,7 @@ use fritzy_testbed_shop::Response;
 use hyper::{Method, StatusCode};
 
 use crate::http2_wire::{END_STREAM, HEADERS, Http2Wire};
-use crate::node::TestNode;
+use crate::node::{PAGE_FILE, TestNode};
 use crate::wire::RawResponse;
 
 async fn get(node: &TestNode, path: &str) -> Response {
@@ -129,13 +129,7 @@ async fn unknown_paths_are_not_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn head_has_the_headers_of_get_and_no_body() {
     let node = TestNode::start().await;
-    for path in [
-        "/",
-        "/healthz/live",
-        "/healthz/ready",
-        "/explorer/style/frame.css",
-        "/nope",
-    ] {
+    for path in ["/", "/healthz/live", "/healthz/ready", PAGE_FILE, "/nope"] {
         let get = get(&node, path).await;
         let head = node.api.request(Method::HEAD, path);
         let head = node.api.send(head, "").await;
@@ -197,7 +191,7 @@ async fn page_may_load_only_what_it_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn page_and_files_are_compressed() {
     let node = TestNode::start().await;
-    for path in ["/", "/explorer/style/frame.css"] {
+    for path in ["/", PAGE_FILE] {
         let plain = get(&node, path).await;
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\naccept-encoding: gzip\r\n\r\n"

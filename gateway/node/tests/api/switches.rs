@@ -5,7 +5,7 @@ use hyper::header::ACCEPT;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use crate::node::TestNode;
+use crate::node::{PAGE_FILE, TestNode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schema_is_not_served_without_introspection() {
@@ -61,10 +61,14 @@ async fn messages_suggest_no_names_without_introspection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_is_not_served_without_explorer() {
+    let with_page = TestNode::start().await;
     let node = TestNode::start_with(|settings| settings.front.explorer = Switch::Off).await;
-    for path in ["/", "/explorer/explorer.css", "/explorer/"] {
-        let response = node.api.send(node.api.request(Method::GET, path), "").await;
-        assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
+    for path in ["/", PAGE_FILE] {
+        for (node, expected) in [(&with_page, StatusCode::OK), (&node, StatusCode::NOT_FOUND)] {
+            let request = node.api.request(Method::GET, path);
+            let response = node.api.send(request, "").await;
+            assert_eq!(response.status, expected, "{path}");
+        }
     }
     let visit = node.api.request(Method::GET, "/graphql");
     let visit = visit.header(ACCEPT, "text/html,*/*;q=0.8");

@@ -1,7 +1,5 @@
 //! Total counts of connections: of the whole list, and only when they are selected.
 
-use fritzy_testbed_shop::Api;
-use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -84,16 +82,6 @@ async fn total_counts_of_accounts_are_their_own() {
     assert_eq!(one.data("/accounts/0/ordersConnection"), count(4));
 }
 
-async fn read_statements(api: &Api) -> u64 {
-    let metrics = api
-        .send(api.request(Method::GET, "/metrics"), "")
-        .await
-        .text;
-    let name = "fritzy_read_statements_total ";
-    let count = metrics.lines().find_map(|line| line.strip_prefix(name));
-    count.expect("the metric").parse().expect("a number")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_counted_unless_it_is_selected() {
     let node = filled().await;
@@ -123,9 +111,9 @@ async fn nothing_is_counted_unless_it_is_selected() {
             4,
         ),
     ] {
-        let before = read_statements(&node.api).await;
+        let before = node.read_statements().await;
         node.api.run(document).await.data("");
-        let used = read_statements(&node.api).await - before;
+        let used = node.read_statements().await - before;
         assert_eq!(used, statements, "{document}");
     }
 }

@@ -1,4 +1,5 @@
-//! Client libraries: Relay, Apollo Client and urql with their stores, and a router of Apollo Federation.
+//! Client libraries: Relay, Apollo Client and urql with their stores, and a router of Apollo
+//! Federation.
 
 use std::path::Path;
 
