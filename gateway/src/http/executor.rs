@@ -133,7 +133,8 @@ impl Executor {
             .merged(document, operation, &variables)
             .map_err(HttpRejection::too_complex)?;
         if !self.introspection && introspects(&merged) {
-            let message = "the schema of this API is not served: __schema and __type are disabled";
+            let message =
+                "the schema of this API is not served: __schema, __type and _service are disabled";
             let errors = vec![ServerError::new(message, None)];
             return Ok(self.refused(head, &label, errors, Stage::Introspecting));
         }

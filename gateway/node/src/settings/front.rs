@@ -32,7 +32,7 @@ pub struct FrontSettings {
     )]
     pub documents_only: bool,
 
-    /// Whether clients may read the schema by __schema and __type. Without it, error messages
+    /// Whether clients may read the schema by __schema, __type and _service. If off, error messages
     /// suggest no names either
     #[arg(
         long,
