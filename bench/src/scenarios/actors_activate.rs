@@ -49,6 +49,7 @@ impl Scenario for ActorsActivate {
             Setting::Postgres,
             Setting::Committers,
             Setting::Fill,
+            Setting::CopyOf,
         ]
     }
 
@@ -65,7 +66,7 @@ impl Scenario for ActorsActivate {
             entities_max: ENTITIES_MAX,
             ..ShopConfig::default()
         };
-        if set_up.settings.fill_count < ORDERS_MIN {
+        if set_up.settings.copy_of.is_none() && set_up.settings.fill_count < ORDERS_MIN {
             return Err(BenchError::Settings(format!(
                 "actors-activate needs at least --fill={ORDERS_MIN}: of fewer orders, some are still in memory when they are read again"
             )));

@@ -45,6 +45,7 @@ impl Scenario for ActorsCreateOrder {
             Setting::Postgres,
             Setting::Committers,
             Setting::Fill,
+            Setting::CopyOf,
             Setting::Kafka,
             Setting::BatchLenMax,
         ]

@@ -7,6 +7,7 @@ use super::baseline::BaselineScenario;
 use super::create_order::CreateOrderScenario;
 use super::hello::Hello;
 use super::kafka_catch_up::KafkaCatchUp;
+use super::list_orders::ListOrders;
 use super::overload::Overload;
 use super::pgbench::Pgbench;
 use super::ractor_call::RactorCall;
@@ -14,8 +15,9 @@ use super::read::Read;
 use super::remote_ask::RemoteAsk;
 use super::scenario::Scenario;
 
-const ALL: [&dyn Scenario; 12] = [
+const ALL: [&dyn Scenario; 13] = [
     &Read,
+    &ListOrders,
     &BaselineScenario,
     &Hello,
     &CreateOrderScenario,

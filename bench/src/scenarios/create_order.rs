@@ -51,6 +51,7 @@ impl Scenario for CreateOrderScenario {
             Setting::Postgres,
             Setting::Committers,
             Setting::Fill,
+            Setting::CopyOf,
             Setting::Kafka,
             Setting::Url,
             Setting::Node,
@@ -69,7 +70,7 @@ impl CreateOrderScenario {
         let node = NodeProcess::start(set_up).await?;
         let settings = set_up.settings;
         let (accounts, products) = match &node.database {
-            Some(database) if settings.fill_count > 0 => {
+            Some(database) if settings.is_filled() => {
                 let dataset =
                     Dataset::sample(database.url(), DatasetSize::from_settings(settings)).await?;
                 (dataset.accounts, dataset.products)

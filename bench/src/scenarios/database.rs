@@ -16,6 +16,10 @@ impl Database {
         let settings = set_up.settings;
         let server = settings.postgres.as_deref();
         let server = server.expect("the settings of a variant on PostgreSQL have a server");
+        if let Some(existing) = &settings.copy_of {
+            let copy = ScratchDatabase::copy_of(server, existing).await;
+            return Ok(Self(copy.map_err(|failure| creation_failed(&failure))?));
+        }
         if settings.fill_count > 0 {
             return Ok(Self(set_up.templates.copy(server, settings).await?));
         }

@@ -48,6 +48,7 @@ impl Scenario for KafkaCatchUp {
             Setting::Keyed,
             Setting::Postgres,
             Setting::Fill,
+            Setting::CopyOf,
             Setting::Kafka,
         ]
     }

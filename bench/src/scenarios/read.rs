@@ -1,8 +1,5 @@
 //! `read`: `accounts(id:)` over HTTP, for accounts with active actors.
 
-use fastrand::Rng;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
@@ -10,11 +7,10 @@ use serde_json::json;
 use super::allowed_settings::Setting;
 use super::http_system::{Endpoint, HttpSystem, MakeRequests};
 use super::node_process::NodeProcess;
+use super::prepared::{Prepared, random_ones};
 use super::shop_data::{account_name, create_accounts, for_each, json, send};
 use super::{Reach, Scenario, SetUp, SystemUnderTest};
-use crate::http::{GraphqlRequest, Requests, check_graphql_response};
-use crate::load::{Outcome, Plan};
-use crate::random::seeded;
+use crate::http::GraphqlRequest;
 use crate::{BenchError, CallError, GraphqlClient};
 
 /// The query, also of the baseline.
@@ -98,46 +94,10 @@ pub(super) async fn check_each(client: &GraphqlClient, ids: &[String]) -> Result
 /// Requests that read random ones of these accounts.
 pub(super) fn requests(endpoint: &Endpoint, ids: &[String]) -> Box<MakeRequests> {
     let request = GraphqlRequest::new(&endpoint.authority, &endpoint.path, DOCUMENT);
-    let prepared: Arc<[Prepared]> = ids.iter().map(|id| Prepared::new(&request, id)).collect();
-    Box::new(move |plan: &Plan, number| {
-        Box::new(ReadRequests {
-            prepared: prepared.clone(),
-            random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
-            chosen: 0,
-        })
-    })
-}
-
-/// The request for one account, and the start of its response.
-struct Prepared {
-    request: Vec<u8>,
-    response_start: Vec<u8>,
-}
-
-impl Prepared {
-    fn new(request: &GraphqlRequest, id: &str) -> Self {
-        let mut bytes = Vec::new();
-        request.write(&[b"{\"id\":\"", id.as_bytes(), b"\"}"], &mut bytes);
-        Self {
-            request: bytes,
-            response_start: format!("{{\"data\":{{\"accounts\":[{{\"id\":\"{id}\"").into_bytes(),
-        }
-    }
-}
-
-struct ReadRequests {
-    prepared: Arc<[Prepared]>,
-    random: Rng,
-    chosen: usize,
-}
-
-impl Requests for ReadRequests {
-    fn write_next(&mut self, buffer: &mut Vec<u8>) {
-        self.chosen = self.random.usize(..self.prepared.len());
-        buffer.extend_from_slice(&self.prepared[self.chosen].request);
-    }
-
-    fn check_response(&self, status: u16, body: &[u8]) -> Outcome {
-        check_graphql_response(&self.prepared[self.chosen].response_start, status, body)
-    }
+    let prepared = ids.iter().map(|id| {
+        let variables = format!("{{\"id\":\"{id}\"}}");
+        let response_start = format!("{{\"data\":{{\"accounts\":[{{\"id\":\"{id}\"");
+        Prepared::new(&request, variables.as_bytes(), response_start)
+    });
+    random_ones(prepared.collect())
 }

@@ -75,6 +75,11 @@ pub struct VariantFlags {
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub fill: Option<u32>,
 
+    /// A database of the PostgreSQL server, filled before, perhaps by another version: each run gets
+    /// a copy of it. It must not be in use. Instead of --fill
+    #[arg(long, value_name = "DATABASE", value_parser = database_name, conflicts_with = "fill")]
+    pub copy_of: Option<String>,
+
     /// Kafka brokers to which the shop or the started node publishes its events; a shop in process
     /// also reports how long that takes. Missing topics are created
     #[arg(long, value_name = "HOST:PORT")]
@@ -181,6 +186,9 @@ pub struct VariantSettings {
     /// Orders in the database before the load starts.
     #[serde(default)]
     pub fill_count: u64,
+    /// The database that is copied instead.
+    #[serde(default)]
+    pub copy_of: Option<String>,
     /// The Kafka brokers to which events are published.
     #[serde(default)]
     pub kafka: Option<String>,
@@ -205,6 +213,11 @@ pub struct VariantSettings {
 }
 
 impl VariantSettings {
+    /// Whether the database has accounts, products and orders before the load starts.
+    pub(super) fn is_filled(&self) -> bool {
+        self.fill_count > 0 || self.copy_of.is_some()
+    }
+
     /// The load. A scenario whose rate depends on the knee makes its own.
     pub(crate) fn load(&self) -> Load {
         match self.rate_per_s {
@@ -216,6 +229,18 @@ impl VariantSettings {
                 in_flight: self.in_flight_count.unwrap_or(IN_PROCESS_IN_FLIGHT),
             },
         }
+    }
+}
+
+/// A name that needs no quotes in a statement.
+fn database_name(text: &str) -> Result<String, String> {
+    let plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let starts = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    if text.len() <= 63 && text.starts_with(starts) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a name of 1 to 63 characters a-z, 0-9 and _".to_owned())
     }
 }
 

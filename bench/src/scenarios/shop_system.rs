@@ -57,7 +57,7 @@ impl<C: Caller> ShopSystem<C> {
         let (stores, location, durability) = open_stores(set_up).await?;
         let shop = start_shop(config, &stores).await?;
         let dataset = match &location {
-            DataLocation::Database(database) if set_up.settings.fill_count > 0 => {
+            DataLocation::Database(database) if set_up.settings.is_filled() => {
                 let found = Dataset::sample(database.url(), size);
                 found.await?
             }

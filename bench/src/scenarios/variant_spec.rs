@@ -37,6 +37,7 @@ struct StoreSettings {
     committers: Option<usize>,
     /// Orders in the database before the load starts.
     fill: u64,
+    copy_of: Option<String>,
 }
 
 /// The settings of the load.
@@ -130,6 +131,7 @@ impl VariantSpec {
             postgres: store_settings.postgres,
             committers_count: store_settings.committers,
             fill_count: store_settings.fill,
+            copy_of: store_settings.copy_of,
             kafka: mine.kafka.clone().or_else(|| flags.kafka.clone()),
             single_statement: mine
                 .single_statement
@@ -234,16 +236,27 @@ impl VariantSpec {
         if committers.is_some() && !on_postgres {
             return invalid("--committers applies to PostgreSQL only");
         }
-        let fill = mine.fill.or(flags.fill);
+        // What a variant says itself counts, whichever of the two it is.
+        let (fill, copy_of) = match (mine.fill, &mine.copy_of) {
+            (None, None) => (flags.fill, flags.copy_of.clone()),
+            (fill, copy_of) => (fill, copy_of.clone()),
+        };
         if fill.is_some() && !on_postgres {
             return invalid("--fill applies to PostgreSQL only");
         }
-        let fill = fill.unwrap_or_else(|| self.scenario.default_fill());
+        if copy_of.is_some() && !on_postgres {
+            return invalid("--copy-of applies to PostgreSQL only");
+        }
+        let fill = match copy_of {
+            Some(_) => 0,
+            None => fill.unwrap_or_else(|| self.scenario.default_fill()),
+        };
         Ok(StoreSettings {
             store,
             postgres: postgres.filter(|_| on_postgres),
             committers: committers.map(usize::from),
             fill: fill.into(),
+            copy_of,
         })
     }
 }
@@ -412,6 +425,7 @@ mod tests {
             ("actors-place", two, "--committers"),
             ("place:store=sqlite", elsewhere, "--url"),
             ("place:fill=7", VariantFlags::default(), "--fill"),
+            ("place:copy-of=a", VariantFlags::default(), "--copy-of"),
         ] {
             let invalid = store_settings(spec, flags)
                 .err()

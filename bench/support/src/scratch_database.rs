@@ -77,6 +77,15 @@ impl ScratchDatabase {
         Self::from(&self.server_url, &template).await
     }
 
+    /// Creates a copy of the database of this name, which the tool did not create. It must not be in
+    /// use meanwhile.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] when the server cannot be reached or a statement fails.
+    pub async fn copy_of(server_url: &str, existing: &str) -> Result<Self, DatabaseError> {
+        Self::from(server_url, &format!("\"{existing}\" STRATEGY file_copy")).await
+    }
+
     async fn from(server_url: &str, template: &str) -> Result<Self, DatabaseError> {
         let name = format!("fritzy_bench_{}", Uuid::now_v7().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");

@@ -4,7 +4,9 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use fritzy_bench::{Fsync, Store};
-use fritzy_testbed::{ServiceError, TestPostgres, shared_postgres, skip_unless};
+use fritzy_testbed::{
+    NODE_TIME_MAX, ServiceError, TestPostgres, Workspace, node_binary, shared_postgres, skip_unless,
+};
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
@@ -68,6 +70,53 @@ fn filled_database_is_usable_by_shop_and_node() {
         let few_orders = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
         let stderr = String::from_utf8_lossy(&few_orders.expect("it starts").stderr).into_owned();
         assert!(stderr.contains("--fill=40960"), "{stderr}");
+    }));
+}
+
+/// Each of two variants gets its own copy; what they write does not reach the original.
+#[test]
+fn copied_database_keeps_its_orders_and_serves_both_variants() {
+    skip_unless!(on_postgres(|server, postgres| {
+        let original = server.fresh_database().expect("a database");
+        let (_, name) = original.rsplit_once('/').expect("a URL with a database");
+        let workspace = Workspace::new();
+        let mut node = workspace.node_with(&["--database-url", &original]);
+        let url = format!("--url=http://{}/graphql", node.address());
+        assert_complete(&run(&short(&["place", &url, "--accounts=20"])));
+        node.terminate();
+        node.wait_exit(NODE_TIME_MAX);
+        let orders = || server.psql_on(name, "SELECT count(*) FROM customer_order");
+        let before = orders().expect("counted");
+
+        let copy = format!("place:copy-of={name}");
+        let pair = [copy.as_str(), "--against", &copy, postgres];
+        let report = run_with_node(&short(&[&pair, &SMALL_DATASET[..]].concat()));
+
+        assert_complete(&report);
+        assert_eq!(report.subject.settings.copy_of.as_deref(), Some(name));
+        assert_eq!(orders().expect("counted"), before);
+        server.drop_database(&original).expect("dropped");
+    }));
+}
+
+#[test]
+fn lists_of_a_filled_database_are_read() {
+    skip_unless!(on_postgres(|_, postgres| {
+        let few = ["--fill=6000", "--accounts=20", "--products=10", postgres];
+        assert_complete(&run_with_node(&short(
+            &[&["list-orders"], &few[..]].concat(),
+        )));
+        let too_few = [
+            "run",
+            "list-orders",
+            "--fill=3000",
+            "--accounts=20",
+            postgres,
+        ];
+        let node = format!("--node={}", node_binary().display());
+        let output = bench(&too_few).arg(node).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("too few"), "{stderr}");
     }));
 }
 

@@ -243,7 +243,7 @@ fn schema_is_printed() {
     let workspace = Workspace::new();
     let schema = printed(&workspace, &mut workspace.command(&["schema"])).stdout;
     for part in [
-        "type Account {",
+        "type Account implements Node {",
         "input OrderInput {",
         "scalar Time",
         "\tcreateOrder(",
