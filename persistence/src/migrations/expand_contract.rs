@@ -192,14 +192,13 @@ fn is_filling_trigger(words: &[&str], added: &Added) -> bool {
             "insert",
             "on",
             _,
-            "referencing",
-            "new",
-            "table",
-            "as",
-            _,
             "for",
             "each",
-            "statement",
+            "row",
+            "when",
+            "(",
+            ..,
+            ")",
             "execute",
             "function",
             function,
@@ -378,9 +377,9 @@ mod tests {
             "CREATE INDEX IF NOT EXISTS account_by_name ON account (name);",
             "CREATE TABLE note (id uuid);
              CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                INSERT INTO note (id) SELECT added.id FROM added; RETURN NULL; END $$;
-             CREATE TRIGGER fill AFTER INSERT ON account REFERENCING NEW TABLE AS added
-                FOR EACH STATEMENT EXECUTE FUNCTION fill(); CREATE TABLE page (id uuid);",
+                INSERT INTO note (id) SELECT NEW.id; RETURN NULL; END $$;
+             CREATE TRIGGER fill AFTER INSERT ON account FOR EACH ROW
+                WHEN (NOT NEW.closed) EXECUTE FUNCTION fill(); CREATE TABLE page (id uuid);",
             "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
                 INSERT INTO note (id) SELECT NEW.id; END; CREATE TABLE page (id BLOB);",
             "ALTER TABLE account ADD COLUMN code text COLLATE \"C\";
@@ -425,12 +424,11 @@ mod tests {
             "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
                 INSERT INTO note (id) SELECT RAISE(ABORT, 'no'); END;",
             "CREATE TABLE note (id uuid);
-             CREATE TRIGGER fill AFTER INSERT ON account REFERENCING NEW TABLE AS added
-                FOR EACH STATEMENT EXECUTE FUNCTION meddle();",
+             CREATE TRIGGER fill AFTER INSERT ON account FOR EACH ROW WHEN (true) EXECUTE FUNCTION meddle();",
             "CREATE TABLE note (id uuid); CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                INSERT INTO note (id) SELECT added.id FROM added; DELETE FROM account; RETURN NULL; END $$;",
+                INSERT INTO note (id) SELECT NEW.id; DELETE FROM account; RETURN NULL; END $$;",
             "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                INSERT INTO node (id) SELECT added.id FROM added; RETURN NULL; END $$;",
+                INSERT INTO node (id) SELECT NEW.id; RETURN NULL; END $$;",
             "UPDATE account SET name = upper(name);",
             "DELETE FROM journal;",
             "TRUNCATE node;",

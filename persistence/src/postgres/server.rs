@@ -33,6 +33,9 @@ pub(super) const BY_KEYS: [(&str, &str); 4] = [
     ("enable_mergejoin", "off"),
 ];
 
+/// Tells the trigger of `order_line` that the session writes that table itself.
+const WRITES_ORDER_LINES: (&str, &str) = ("fritzy.writes_order_lines", "yes");
+
 /// The schema of fritzy's tables, quoted for a search path: the first schema that has them, or the
 /// one where new tables would be created.
 const SCHEMA: &str = "
@@ -223,7 +226,10 @@ impl Server {
 
     /// Opens a connection for a committer.
     pub(super) async fn committer(&self) -> Result<Session, PostgresError> {
-        let options = self.options("fritzy committer").options(BY_KEYS);
+        let options = self
+            .options("fritzy committer")
+            .options(BY_KEYS)
+            .options([WRITES_ORDER_LINES]);
         let severed = self.severed();
         let mut connection = self.connect(&options).await?;
         let backend = backend(&mut connection).await;

@@ -15,6 +15,7 @@ mod last_release;
 mod membership;
 mod order_lists;
 mod postgres_membership;
+mod postgres_order_lines;
 mod postgres_restore;
 mod postgres_server;
 mod projections;
