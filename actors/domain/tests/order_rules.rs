@@ -132,6 +132,7 @@ fn annotate(key: String, value: Option<String>) -> OrderCommand {
         Argument::Value(text) if text.is_empty() => Argument::Absent,
         given => given,
     };
+    let value = value.map_or(Argument::Null, Argument::Value);
     let change = AnnotationsChange::parse(&reference, &Argument::Value(vec![(key, value)]));
     OrderCommand::Annotate(change.expect("valid"))
 }

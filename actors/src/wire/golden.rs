@@ -59,7 +59,10 @@ fn annotations() -> Annotations {
 }
 
 fn annotations_change() -> AnnotationsChange {
-    let entries = vec![("b".into(), Some("2".into())), ("a".into(), None)];
+    let entries = vec![
+        ("b".into(), Argument::Value("2".into())),
+        ("a".into(), Argument::Null),
+    ];
     let change = AnnotationsChange::parse(&Argument::Value("r".into()), &Argument::Value(entries));
     change.expect("valid")
 }

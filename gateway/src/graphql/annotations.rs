@@ -26,8 +26,8 @@ pub(crate) struct MetadataEntryInput {
 pub(crate) struct MetadataChangeInput {
     /// Key: 1 to 40 ASCII letters, digits, `_`, `-`, `.` and `:`.
     key: String,
-    /// New value, of at most 500 characters; null removes the entry.
-    value: Option<String>,
+    /// New value, of at most 500 characters; null removes the entry. It must be given.
+    value: MaybeUndefined<String>,
 }
 
 /// An entry of metadata.
@@ -94,7 +94,7 @@ pub(super) fn fingerprint(
 /// The arguments of a change of annotations.
 pub(super) struct AnnotationArguments {
     external_reference: Argument<String>,
-    metadata: Argument<Vec<(String, Option<String>)>>,
+    metadata: Argument<Vec<(String, Argument<String>)>>,
 }
 
 impl AnnotationArguments {
@@ -102,7 +102,7 @@ impl AnnotationArguments {
         external_reference: MaybeUndefined<String>,
         metadata: MaybeUndefined<Vec<MetadataChangeInput>>,
     ) -> Self {
-        let entry = |entry: MetadataChangeInput| (entry.key, entry.value);
+        let entry = |entry: MetadataChangeInput| (entry.key, argument(entry.value));
         Self {
             external_reference: argument(external_reference),
             metadata: argument(metadata).map(|entries| entries.into_iter().map(entry).collect()),
@@ -122,7 +122,11 @@ impl AnnotationArguments {
             Argument::Value(entries) => {
                 let entries = entries.iter();
                 entries.fold(print.number(2), |print, (key, value)| {
-                    print.text(key).optional(value.as_deref())
+                    let value = match value {
+                        Argument::Value(value) => Some(value.as_str()),
+                        Argument::Null | Argument::Absent => None,
+                    };
+                    print.text(key).optional(value)
                 })
             }
         }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::metadata::{check_entry_count, check_key, check_value, repeated};
+use super::metadata::{METADATA_ENTRIES_MAX, check_entry_count, check_key, check_value, repeated};
 use super::{Annotations, ExternalReference, Metadata};
 use crate::{Argument, Flaw, Rejection};
+
+/// Entries of metadata that one change may name: as many to remove and to set as there can be.
+const METADATA_CHANGES_MAX: usize = 2 * METADATA_ENTRIES_MAX;
 
 /// A change of the annotations of an entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +44,14 @@ pub enum MetadataChange {
 
 impl AnnotationsChange {
     /// Parses the arguments `externalReference` and `metadata` of a change: absent keeps, null
-    /// removes. Entries of metadata are merged by key; one without a value is removed.
+    /// removes. Entries of metadata are merged by key; one whose value is null is removed.
     ///
     /// # Errors
-    /// When both are absent, or one is invalid.
+    /// When both are absent, or one is invalid, or an entry has no value: an absent variable must
+    /// not remove it.
     pub fn parse(
         reference: &Argument<String>,
-        metadata: &Argument<Vec<(String, Option<String>)>>,
+        metadata: &Argument<Vec<(String, Argument<String>)>>,
     ) -> Result<Self, Rejection> {
         if let (Argument::Absent, Argument::Absent) = (reference, metadata) {
             let or = "metadata".into();
@@ -89,16 +93,25 @@ impl AnnotationsChange {
 }
 
 fn parse_entries(
-    entries: &[(String, Option<String>)],
+    entries: &[(String, Argument<String>)],
 ) -> Result<BTreeMap<String, Option<String>>, Rejection> {
     let mut changes = BTreeMap::new();
-    check_entry_count(entries.len())?;
+    check_entry_count(entries.len(), METADATA_CHANGES_MAX)?;
     for (index, (key, value)) in entries.iter().enumerate() {
         check_key(key, index)?;
-        if let Some(value) = value {
-            check_value(value, index)?;
-        }
-        if changes.insert(key.clone(), value.clone()).is_some() {
+        let value = match value {
+            Argument::Absent => {
+                let or = "null".into();
+                let field = format!("metadata[{index}].value");
+                return Err(Rejection::invalid(field, Flaw::NothingToChange { or }));
+            }
+            Argument::Null => None,
+            Argument::Value(value) => {
+                check_value(value, index)?;
+                Some(value.clone())
+            }
+        };
+        if changes.insert(key.clone(), value).is_some() {
             return Err(repeated(index));
         }
     }
@@ -124,7 +137,9 @@ mod tests {
         reference: Argument<&str>,
         metadata: Argument<&[(&str, Option<&str>)]>,
     ) -> Result<AnnotationsChange, Rejection> {
-        let entry = |(key, value): &(&str, Option<&str>)| ((*key).into(), value.map(Into::into));
+        let value =
+            |value: Option<&str>| value.map_or(Argument::Null, |it| Argument::Value(it.into()));
+        let entry = |(key, text): &(&str, Option<&str>)| ((*key).into(), value(*text));
         AnnotationsChange::parse(
             &reference.map(Into::into),
             &metadata.map(|entries| entries.iter().map(entry).collect()),
@@ -171,6 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn entry_without_a_value_is_rejected() {
+        let entries = vec![
+            ("a".to_owned(), Argument::Null),
+            ("b".to_owned(), Argument::Absent),
+        ];
+        let rejected = AnnotationsChange::parse(&Argument::Absent, &Argument::Value(entries));
+        let flaw = Flaw::NothingToChange { or: "null".into() };
+        assert_eq!(rejected, Err(Rejection::invalid("metadata[1].value", flaw)));
+    }
+
+    #[test]
     fn merged_entries_are_bounded_together() {
         let keys: Vec<String> = (0..20).map(|number| format!("k{number}")).collect();
         let full: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "")).collect();
@@ -182,6 +208,18 @@ mod tests {
         let swapped = [("k0", None), ("more", Some("x"))];
         let swapped = change(Argument::Absent, Argument::Value(&swapped));
         assert!(swapped.expect("valid").apply(&before).is_ok());
+        let other: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
+        let removed = full.iter().map(|(key, _)| (*key, None));
+        let set = other.iter().map(|key| (key.as_str(), Some("")));
+        let mut all: Vec<_> = removed.chain(set).collect();
+        let replaced = change(Argument::Absent, Argument::Value(&all));
+        assert!(replaced.expect("valid").apply(&before).is_ok());
+        all.push(("x", None));
+        let rejected = Rejection::invalid("metadata", Flaw::TooMany { max: 40 });
+        assert_eq!(
+            change(Argument::Absent, Argument::Value(&all)),
+            Err(rejected)
+        );
         let repeated = change(
             Argument::Absent,
             Argument::Value(&[("k", None), ("k", Some(""))]),

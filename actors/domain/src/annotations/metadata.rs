@@ -25,7 +25,7 @@ impl Metadata {
     /// Checks the entries in the argument `metadata`.
     pub(super) fn parse(entries: &[(String, String)]) -> Result<Self, Rejection> {
         let mut metadata = BTreeMap::new();
-        check_entry_count(entries.len())?;
+        check_entry_count(entries.len(), METADATA_ENTRIES_MAX)?;
         for (index, (key, value)) in entries.iter().enumerate() {
             check_key(key, index)?;
             check_value(value, index)?;
@@ -69,7 +69,7 @@ impl Metadata {
                 None => drop(entries.remove(key)),
             }
         }
-        check_entry_count(entries.len())?;
+        check_entry_count(entries.len(), METADATA_ENTRIES_MAX)?;
         Self(entries).check_size()
     }
 
@@ -93,11 +93,9 @@ impl Metadata {
     }
 }
 
-pub(super) fn check_entry_count(entries: usize) -> Result<(), Rejection> {
-    if entries > METADATA_ENTRIES_MAX {
-        let flaw = Flaw::TooMany {
-            max: METADATA_ENTRIES_MAX,
-        };
+pub(super) fn check_entry_count(entries: usize, max: usize) -> Result<(), Rejection> {
+    if entries > max {
+        let flaw = Flaw::TooMany { max };
         return Err(Rejection::invalid("metadata", flaw));
     }
     Ok(())

@@ -66,7 +66,7 @@ pub(crate) fn require_described(schema: &Value, validator: &Validator, event: &V
 
 fn annotations() -> AnnotationsChange {
     let reference = Argument::Value("erp-\u{e4} 1".into());
-    let entries = Argument::Value(vec![("tier".into(), Some("\"gold\"\n".into()))]);
+    let entries = Argument::Value(vec![("tier".into(), Argument::Value("\"gold\"\n".into()))]);
     AnnotationsChange::parse(&reference, &entries).expect("valid")
 }
 

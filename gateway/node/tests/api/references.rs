@@ -200,7 +200,7 @@ async fn annotation_changes_only_what_it_names() {
             entries(&[("a", "1"), ("b", "2")]),
         ),
         (
-            json!({ "metadata": [{ "key": "a" }, { "key": "c", "value": "3" }] }),
+            json!({ "metadata": [{ "key": "a", "value": null }, { "key": "c", "value": "3" }] }),
             json!("s"),
             entries(&[("b", "2"), ("c", "3")]),
         ),
@@ -333,4 +333,23 @@ async fn one_of_many_clients_gets_a_reference() {
         won += client.await.expect("no panic");
     }
     assert_eq!(won, 4);
+}
+
+/// A variable that was forgotten must not delete data.
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_change_without_a_value_is_rejected() {
+    let shop = Shop::start().await;
+    let account = json!({ "name": "Ada", "metadata": [{ "key": "tier", "value": "gold" }] });
+    let created = shop
+        .run(CREATE_ACCOUNT, json!({ "account": account }))
+        .await;
+    let id = created.text_at("/createAccount/id");
+    let document = "mutation($id: ID!, $value: String) {
+        annotateAccount(id: $id, metadata: [{ key: \"tier\", value: $value }]) { metadata { value } }
+    }";
+    let refused = shop.run(document, json!({ "id": id })).await;
+    let expected = ApiError::argument("metadata[0].value", "NOTHING_TO_CHANGE");
+    assert_eq!(refused.api_error(), expected);
+    let removed = shop.run(document, json!({ "id": id, "value": null })).await;
+    assert_eq!(removed.data("/annotateAccount/metadata"), json!([]));
 }
