@@ -33,10 +33,12 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
         ),
         None => "kept in the journal; set KAFKA_BROKERS=host:9092 to publish them".to_owned(),
     };
-    let api = if cluster.roles().gateway {
-        format!("{base}/graphql\n  page     {base}/")
-    } else {
-        format!("not served, because --roles lacks gateway; metrics at {base}/metrics")
+    let api = match (cluster.roles().gateway, settings.front.explorer.is_on()) {
+        (true, true) => format!("{base}/graphql\n  page     {base}/"),
+        (true, false) => format!("{base}/graphql"),
+        (false, _) => {
+            format!("not served, because --roles lacks gateway; metrics at {base}/metrics")
+        }
     };
     format!(
         "fritzy {version}, {other_services}\n{warning}\

@@ -147,3 +147,21 @@ pub enum StartError {
     #[error("the shards did not start: {0}")]
     Shards(#[from] Failure),
 }
+
+impl StartError {
+    /// Whether the settings cannot be used, whatever the state of the machine.
+    pub(crate) const fn is_of_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::DocumentsOnlyAlone
+                | Self::DocumentsFile { .. }
+                | Self::Documents { .. }
+                | Self::AdminToken
+                | Self::Advertise { .. }
+                | Self::SqliteCluster
+                | Self::RolesAlone
+                | Self::ClusterAlone { .. }
+                | Self::Kafka(_)
+        )
+    }
+}

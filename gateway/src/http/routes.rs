@@ -47,7 +47,7 @@ pub fn routes(
     let api = if serves_clients { api } else { not_served() };
     let page = match explorer {
         true => explorer::routes(compression),
-        false => not_found().boxed(),
+        false => not_found(explorer).boxed(),
     };
     let rest = health::routes(readiness)
         .or(metrics::route(Arc::new(scrape)))
@@ -55,7 +55,7 @@ pub fn routes(
         .or(page)
         .unify()
         .boxed();
-    let rest = with_head(rest).or(not_found()).unify();
+    let rest = with_head(rest).or(not_found(explorer)).unify();
     let all = api.or(rest).unify().boxed();
     match is_open_to_pages {
         true => cors.around(all),
@@ -90,11 +90,10 @@ fn not_served() -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-fn not_found() -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    warp::any().map(|| {
-        plain_text(
-            StatusCode::NOT_FOUND,
-            "Not found. The API is at /graphql, a page to try it at /.\n",
-        )
-    })
+fn not_found(explorer: bool) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    let body = match explorer {
+        true => "Not found. The API is at /graphql, a page to try it at /.\n",
+        false => "Not found. The API is at /graphql.\n",
+    };
+    warp::any().map(move || plain_text(StatusCode::NOT_FOUND, body))
 }

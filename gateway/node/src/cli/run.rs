@@ -66,10 +66,11 @@ fn run_node(settings: Settings) -> ExitCode {
         Err(failure @ LoggingError::Thread(_)) => return fail(&failure.to_string(), 1),
     };
     // From here on only the log writes to stderr, which may be full.
-    let fail = |reason: &str| {
+    let fail_with = |code: u8, reason: &str| {
         logging.print(&error_line(reason));
-        ExitCode::FAILURE
+        ExitCode::from(code)
     };
+    let fail = |reason: &str| fail_with(1, reason);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -85,6 +86,9 @@ fn run_node(settings: Settings) -> ExitCode {
         let stopped = signals.any().shared();
         let mut node = match Node::start_until(settings.clone(), stopped.clone()).await {
             Ok(node) => node,
+            Err(failure) if failure.is_of_settings() => {
+                return fail_with(BAD_SETTINGS, &failure.to_string());
+            }
             Err(failure) => return fail(&failure.to_string()),
         };
         // On a terminal, the banner follows the log of the start.

@@ -70,6 +70,11 @@ async fn page_is_not_served_without_explorer() {
             assert_eq!(response.status, expected, "{path}");
         }
     }
+    let elsewhere = node
+        .api
+        .send(node.api.request(Method::GET, "/nothing"), "")
+        .await;
+    assert_eq!(elsewhere.text, "Not found. The API is at /graphql.\n");
     let visit = node.api.request(Method::GET, "/graphql");
     let visit = visit.header(ACCEPT, "text/html,*/*;q=0.8");
     let response = node.api.send(visit, "").await;

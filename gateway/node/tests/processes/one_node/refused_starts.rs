@@ -20,6 +20,12 @@ fn refused(workspace: &Workspace, command: &mut Command) -> ExitedProcess {
     exited
 }
 
+/// As [`require_one_line`], with the exit code for settings that cannot be used.
+fn require_bad_settings(exited: &ExitedProcess, named: &[&str]) {
+    require_one_line(exited, named);
+    assert_eq!(exited.code, Some(2), "{exited:?}");
+}
+
 /// Requires exactly one line with all of these parts.
 fn require_one_line(exited: &ExitedProcess, named: &[&str]) {
     for name in named {
@@ -114,24 +120,24 @@ fn start_on_a_foreign_file_is_refused() {
 fn unknown_flag_is_refused() {
     let workspace = Workspace::new();
     let exited = refused(&workspace, &mut workspace.command(&["--curency", "USD"]));
-    require_one_line(&exited, &["--curency", "--help"]);
+    require_bad_settings(&exited, &["--curency", "--help"]);
 }
 
 #[test]
 fn flag_without_its_required_flag_is_refused() {
     let workspace = Workspace::new();
     let exited = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
-    require_one_line(&exited, &["--roles", "--cluster-listen"]);
+    require_bad_settings(&exited, &["--roles", "--cluster-listen"]);
     for setting in ["--cluster-cookie", "--node-name"] {
         let exited = refused(
             &workspace,
             &mut workspace.command(&[setting, "sixteen-letters-"]),
         );
-        require_one_line(&exited, &[setting, "--cluster-listen"]);
+        require_bad_settings(&exited, &[setting, "--cluster-listen"]);
     }
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
     let exited = refused(&workspace, &mut workspace.command(&arguments));
-    require_one_line(&exited, &["not provided: --cluster-cookie", "--help"]);
+    require_bad_settings(&exited, &["not provided: --cluster-cookie", "--help"]);
 }
 
 #[test]
@@ -139,7 +145,7 @@ fn incomplete_admin_endpoint_is_refused() {
     let workspace = Workspace::new();
     let alone = ["--admin-listen", "127.0.0.1:0"];
     let exited = refused(&workspace, &mut workspace.command(&alone));
-    require_one_line(&exited, &["--admin-listen", "--cluster-listen"]);
+    require_bad_settings(&exited, &["--admin-listen", "--cluster-listen"]);
     let clustered = [
         "--cluster-listen",
         "127.0.0.1:0",
@@ -150,7 +156,7 @@ fn incomplete_admin_endpoint_is_refused() {
     ];
     let tokenless = [&alone[..], &clustered].concat();
     let exited = refused(&workspace, &mut workspace.command(&tokenless));
-    require_one_line(&exited, &["--admin-listen", "--admin-token"]);
+    require_bad_settings(&exited, &["--admin-listen", "--admin-token"]);
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
     let token = [
@@ -170,7 +176,7 @@ fn incomplete_admin_endpoint_is_refused() {
 fn unknown_command_is_refused() {
     let workspace = Workspace::new();
     let exited = refused(&workspace, &mut workspace.command(&["nodes"]));
-    require_one_line(&exited, &["nodes", "--help"]);
+    require_bad_settings(&exited, &["nodes", "--help"]);
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn unknown_variable_is_refused() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
     let exited = refused(&workspace, command.env("FRITZY_CURENCY", "USD"));
-    require_one_line(&exited, &["FRITZY_CURENCY", "--help"]);
+    require_bad_settings(&exited, &["FRITZY_CURENCY", "--help"]);
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn unknown_key_in_the_settings_file_is_refused() {
     let workspace = Workspace::new();
     let file = settings_file(&workspace, "shards = 16\ncurency = \"USD\"\n");
     let exited = refused(&workspace, &mut workspace.command(&["--config", &file]));
-    require_one_line(&exited, &[&file, "curency", "currency"]);
+    require_bad_settings(&exited, &[&file, "curency", "currency"]);
 }
 
 #[test]
@@ -196,7 +202,7 @@ fn missing_settings_file_is_refused() {
         &workspace,
         &mut workspace.command(&["--config", "no-such.toml"]),
     );
-    require_one_line(&exited, &["no-such.toml"]);
+    require_bad_settings(&exited, &["no-such.toml"]);
 }
 
 #[test]
@@ -340,11 +346,11 @@ fn unusable_documents_are_refused() {
         let file = file.to_str().expect("UTF-8");
         let arguments = ["--listen", "127.0.0.1:0", "--documents", file];
         let exited = refused(&workspace, &mut workspace.command(&arguments));
-        require_one_line(&exited, &[named, &[file, "--documents"]].concat());
+        require_bad_settings(&exited, &[named, &[file, "--documents"]].concat());
         assert!(!workspace.current().join("data").exists(), "{text:?}");
     }
     let workspace = Workspace::new();
     let arguments = ["--listen", "127.0.0.1:0", "--documents-only"];
     let exited = refused(&workspace, &mut workspace.command(&arguments));
-    require_one_line(&exited, &["--documents-only needs --documents"]);
+    require_bad_settings(&exited, &["--documents-only needs --documents"]);
 }
