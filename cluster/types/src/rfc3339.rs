@@ -19,13 +19,14 @@ pub enum TimestampError {
     OutOfRange,
 }
 
-/// Parses a timestamp.
+/// Parses a timestamp. Decimals beyond microseconds are rounded up: everything at the given moment
+/// or later is at the returned one or later, and everything before it is before.
 ///
 /// # Errors
 /// [`TimestampError`] when the text is not in the format of RFC 3339, or the time is out of range.
 pub fn from_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::NotRfc3339)?;
-    let micros = i64::try_from(time.unix_timestamp_nanos() / 1_000);
+    let micros = i64::try_from((time.unix_timestamp_nanos() + 999).div_euclid(1_000));
     micros
         .map(Timestamp::from_micros)
         .map_err(|_| TimestampError::OutOfRange)
@@ -67,6 +68,23 @@ mod tests {
             let timestamp = Timestamp::from_micros(micros);
             assert_eq!(rfc3339(timestamp), text);
             assert_eq!(from_rfc3339(text), Ok(timestamp));
+        }
+    }
+
+    #[test]
+    fn finer_times_are_rounded_up() {
+        for (text, micros) in [
+            ("1970-01-01T00:00:00.0000001Z", 1),
+            ("1970-01-01T00:00:00.000000999Z", 1),
+            ("1970-01-01T00:00:00.000001000Z", 1),
+            ("1969-12-31T23:59:59.9999991Z", 0),
+            ("1969-12-31T23:59:59.999998001Z", -1),
+        ] {
+            assert_eq!(
+                from_rfc3339(text),
+                Ok(Timestamp::from_micros(micros)),
+                "{text}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pages of an account's orders.
 
 use async_graphql::SelectionField;
-use fritzy_domain::{KeysetPage, Page};
+use fritzy_domain::{KeysetPage, Page, Rejection};
 
 use super::pagination::{PaginationInput, page};
 use super::relay::{List, Window};
@@ -19,10 +19,16 @@ pub(crate) enum OrderPage {
 impl OrderPage {
     /// The page that a field requests. Invalid arguments are left to the field, which rejects them.
     pub(crate) fn of(field: &SelectionField<'_>) -> Option<Self> {
+        Self::requested(field)?.ok()
+    }
+
+    /// The page that a field requests, or why it is invalid; `None` for fields that are no pages of
+    /// orders.
+    fn requested(field: &SelectionField<'_>) -> Option<Result<Self, Rejection>> {
         match field.name() {
             "orders" => {
                 let input = argument::<PaginationInput>(field, "pagination")?;
-                page(input).ok().map(Self::Offset)
+                Some(page(input).map(Self::Offset))
             }
             "ordersConnection" => {
                 let window = Window {
@@ -31,10 +37,24 @@ impl OrderPage {
                     first: argument(field, "first")?,
                     last: argument(field, "last")?,
                 };
-                let walk = window.check(List::Orders).ok()?;
-                Some(Self::Keyset(walk.page()))
+                let walk = window.check(List::Orders);
+                Some(walk.map(|walk| Self::Keyset(walk.page())))
             }
             _ => None,
         }
+    }
+
+    /// Checks all pages inside a field.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] naming the argument of the first invalid one.
+    pub(crate) fn check_inside(field: &SelectionField<'_>) -> Result<(), Rejection> {
+        for inside in field.selection_set() {
+            if let Some(page) = Self::requested(&inside) {
+                page?;
+            }
+            Self::check_inside(&inside)?;
+        }
+        Ok(())
     }
 }

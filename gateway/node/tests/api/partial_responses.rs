@@ -39,6 +39,50 @@ async fn rejected_mutation_does_not_affect_others_in_the_request() {
     );
 }
 
+/// The error says that nothing was written; its null would hide the id of what was.
+#[tokio::test(flavor = "multi_thread")]
+async fn invalid_page_in_a_mutation_is_rejected_before_it() {
+    let node = TestNode::start().await;
+    let bob = node.api.new_account("Bob").await;
+    let lamp = node.api.new_product("Lamp", 1.0).await;
+    let order = format!(
+        "createOrder(order: {{ accountId: \"{bob}\", products: [{{ productId: \"{lamp}\", quantity: 1 }}] }})"
+    );
+    for (page, field) in [
+        ("orders(pagination: { take: -1 })", "pagination.take"),
+        ("orders(pagination: { take: $n })", "pagination.take"),
+        ("ordersConnection(after: \"junk\")", "after"),
+        ("ordersConnection(first: 1, last: 1)", "last"),
+    ] {
+        let inside = match page.starts_with("ordersC") {
+            true => format!("{page} {{ totalCount }}"),
+            false => format!("{page} {{ id }}"),
+        };
+        for mutation in [
+            format!("createAccount(account: {{ name: \"Ada\" }}) {{ id {inside} }}"),
+            format!("renameAccount(id: \"{bob}\", name: \"Ada\") {{ id {inside} }}"),
+            format!("{order} {{ id account {{ id {inside} }} }}"),
+        ] {
+            let document = match page.contains("$n") {
+                true => format!("mutation($n: Int) {{ {mutation} }}"),
+                false => format!("mutation {{ {mutation} }}"),
+            };
+            let response = node.api.run_with(&document, json!({ "n": 5_000 })).await;
+            assert_eq!(
+                response.code(),
+                "INVALID_ARGUMENT",
+                "{document}: {response:?}"
+            );
+            assert_eq!(response.error()["extensions"]["field"], field, "{document}");
+        }
+    }
+    let written = node.api.run("{ accounts { name orders { id } } }").await;
+    assert_eq!(
+        written.data("/accounts"),
+        json!([{ "name": "Bob", "orders": [] }])
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_order_does_not_affect_others_in_the_request() {
     let node = TestNode::start().await;

@@ -23,7 +23,7 @@ impl AccountMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let key = idempotency_key.as_deref();
             let account = account.into_shop();
             let content = |print: FingerprintBuilder| {
@@ -50,7 +50,7 @@ impl AccountMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "renameAccount", |print| print.text(&name))?;
             let rename = AccountCommand::Rename { name };
@@ -73,7 +73,7 @@ impl AccountMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "closeAccount", |print| print)?;
             let close = AccountCommand::Close;
@@ -104,7 +104,7 @@ impl AccountMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let given = AnnotationArguments::new(external_reference, metadata);
             let change = Change::new(id.0, expected_version, idempotency_key)?;
             let content = |print| given.fingerprint(print);

@@ -11,6 +11,7 @@ use fritzy_domain::{FingerprintBuilder, Flaw, Rejection, Version};
 
 use super::errors::{FieldResult, rejected};
 use super::idempotency::command_request;
+use super::order_page::OrderPage;
 use account::AccountMutations;
 use order::OrderMutations;
 use product::ProductMutations;
@@ -31,9 +32,16 @@ impl Mutation {
 
 /// The result of a mutation that may fail without its siblings: inside an `Option`, an error nulls
 /// only its field.
+///
+/// A page inside it that is invalid would null the whole result, after the mutation took effect. So
+/// pages are checked before.
 async fn failing_alone<T>(
+    context: &Context<'_>,
     mutation: impl Future<Output = FieldResult<T>>,
 ) -> Option<FieldResult<T>> {
+    if let Err(rejection) = OrderPage::check_inside(&context.field()) {
+        return Some(Err(rejected(rejection)));
+    }
     Some(mutation.await)
 }
 

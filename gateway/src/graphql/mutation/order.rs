@@ -25,7 +25,7 @@ impl OrderMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let order = order.into_shop();
             let content = |print: FingerprintBuilder| {
                 let line = |print: FingerprintBuilder, line: &OrderLineInput| {
@@ -54,7 +54,7 @@ impl OrderMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(context, "confirmOrder", change, OrderCommand::Confirm).await
         })
@@ -71,7 +71,7 @@ impl OrderMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(context, "completeOrder", change, OrderCommand::Complete).await
         })
@@ -89,7 +89,7 @@ impl OrderMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(
                 context,
@@ -120,7 +120,7 @@ impl OrderMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let given = AnnotationArguments::new(external_reference, metadata);
             let change = Change::new(id.0, expected_version, idempotency_key)?;
             let content = |print| given.fingerprint(print);

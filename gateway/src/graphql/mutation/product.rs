@@ -24,7 +24,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
             let request =
@@ -42,7 +42,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
             let request = command_request(
@@ -70,7 +70,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let content = |print: FingerprintBuilder| {
                 print
                     .optional(name.as_deref())
@@ -100,7 +100,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let App { shop, currency, .. } = app(context);
             let in_own_currency = price.currency.is_none();
             let price = price.into_shop(*currency);
@@ -132,7 +132,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "withdrawProduct", |print| print)?;
             let withdraw = ProductCommand::Withdraw;
@@ -163,7 +163,7 @@ impl ProductMutations {
         #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        failing_alone(async {
+        failing_alone(context, async {
             let given = AnnotationArguments::new(external_reference, metadata);
             let change = Change::new(id.0, expected_version, idempotency_key)?;
             let content = |print| given.fingerprint(print);
