@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{Consistency, ConsistencyToken, Page, UnlimitedBudget};
+use fritzy_domain::{
+    AppendOutcome, Consistency, ConsistencyToken, Currency, OrderFilter, OrderInterval,
+    OrderListPage, OrderStatus, Page, ProductId, RowCount, State, TotalRange, UnlimitedBudget,
+};
 use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skip_unless};
+use fritzy_types::Timestamp;
+use uuid::Uuid;
 
-use crate::fixture::TEST_TIMEOUT;
+use crate::fixture::{TEST_TIMEOUT, account_id};
 use crate::outages::workspace::{Workspace, blocking, wait_until};
 
 /// The limit of staleness where a test waits until it has passed: several of the store's polls, one
@@ -167,4 +172,74 @@ async fn stopped_or_promoted_replica_is_not_read() {
         assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(2));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// All indexes, counts and times, with the primary stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_of_orders_are_read_from_a_replica() {
+    let pair = skip_unless!(Pair::new(LONG_LAG_MAX).await);
+    let fixture = &pair.workspace.fixture;
+    let placed = fixture.new_order(7, account_id(1), None);
+    let State::Order(order) = placed.state.clone() else {
+        panic!("an order")
+    };
+    let written: AppendOutcome = fixture
+        .stores
+        .journal
+        .append(placed)
+        .await
+        .expect("written");
+    assert_eq!(written.version, 1);
+    let token = fixture.stores.replicas.token().await;
+    let token = token.expect("there is a replica");
+    wait_until(|| pair.on_replica("SELECT count(*) FROM customer_order") == "1").await;
+    blocking(|| pair.workspace.server.stop_fast()).expect("stops");
+
+    let consistency = Consistency::AtLeast(token);
+    let lists = fixture.stores.replicas.read_model(consistency).await;
+    let by_creation = OrderInterval::Creation {
+        after: None,
+        before: None,
+    };
+    let by_total = OrderInterval::Total {
+        after: None,
+        before: None,
+    };
+    let product = |number| OrderFilter {
+        product: Some(ProductId::from_uuid(Uuid::from_u128(number))),
+        ..OrderFilter::default()
+    };
+    let status = |status| OrderFilter {
+        statuses: Some(vec![status]),
+        ..OrderFilter::default()
+    };
+    let totals = OrderFilter {
+        totals: Some(TotalRange::all(Currency::USD)),
+        ..OrderFilter::default()
+    };
+    for (filter, interval, found) in [
+        (OrderFilter::default(), by_creation, 1),
+        (product(5), by_creation, 1),
+        (product(6), by_creation, 0),
+        (status(OrderStatus::Created), by_creation, 1),
+        (status(OrderStatus::Completed), by_creation, 0),
+        (totals, by_total, 1),
+    ] {
+        let page = OrderListPage {
+            interval,
+            take: 10,
+            from_end: false,
+        };
+        let slice = lists.order_page(&filter, page, &UnlimitedBudget).await;
+        assert_eq!(slice.expect("reads").orders.len(), found, "{filter:?}");
+        let rows = found as u64;
+        let count = lists.count_orders(&filter).await.expect("counts");
+        let exact = RowCount {
+            rows,
+            is_lower_bound: false,
+        };
+        assert_eq!(count, exact, "{filter:?}");
+    }
+    let times = lists.order_times(&[(order.id, 1)]).await.expect("reads");
+    assert_eq!(times[0].updated_at, Timestamp::from_micros(7_000_000));
 }
