@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::path::Tail;
@@ -74,20 +75,40 @@ const FILES: [(&str, &str); 43] = files![
 struct PageFile {
     body: &'static str,
     content_type: &'static str,
+    /// Identifies the content, however it is encoded.
+    tag: HeaderValue,
     gzip: OnceLock<Bytes>,
     brotli: OnceLock<Bytes>,
 }
 
+/// What a request wants of a file.
+struct Wanted {
+    accepted: Accepted,
+    /// The header `if-none-match`: what the browser has.
+    known: Option<HeaderValue>,
+}
+
+impl Wanted {
+    /// Whether the browser has the content with this tag. Tags are compared weakly.
+    fn knows(&self, tag: &HeaderValue) -> bool {
+        let known = self.known.as_ref().and_then(|known| known.to_str().ok());
+        known.is_some_and(|known| known.split(',').any(|known| tag == known.trim()))
+    }
+}
+
 /// The page and its files. They are compressed for clients that accept it if `compression`.
 pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
-    let accepted = move |headers: HeaderMap| match compression {
-        true => Accepted::negotiate(&headers).unwrap_or(Accepted::PLAIN),
-        false => Accepted::PLAIN,
+    let wanted = move |headers: HeaderMap| Wanted {
+        accepted: match compression {
+            true => Accepted::negotiate(&headers).unwrap_or(Accepted::PLAIN),
+            false => Accepted::PLAIN,
+        },
+        known: headers.get(header::IF_NONE_MATCH).cloned(),
     };
-    let accepted = warp::header::headers_cloned().map(accepted);
+    let wanted = warp::header::headers_cloned().map(wanted);
     let page = Arc::new(PageFile::new(PAGE, "text/html; charset=utf-8"));
-    let page = warp::path::end().and(accepted).map(move |accepted| {
-        let mut response = page.respond(accepted);
+    let page = warp::path::end().and(wanted).map(move |wanted| {
+        let mut response = page.respond(&wanted);
         let headers = response.headers_mut();
         for (name, value) in [
             (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
@@ -101,10 +122,10 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
     let files = Arc::new(files);
     let files = warp::path("explorer")
         .and(warp::path::tail())
-        .and(accepted)
-        .map(move |wanted: Tail, accepted| {
-            match files.iter().find(|(name, _)| *name == wanted.as_str()) {
-                Some((_, file)) => file.respond(accepted),
+        .and(wanted)
+        .map(move |path: Tail, wanted| {
+            match files.iter().find(|(name, _)| *name == path.as_str()) {
+                Some((_, file)) => file.respond(&wanted),
                 None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
             }
         });
@@ -120,16 +141,37 @@ fn media_type(name: &str) -> &'static str {
 }
 
 impl PageFile {
-    const fn new(body: &'static str, content_type: &'static str) -> Self {
+    fn new(body: &'static str, content_type: &'static str) -> Self {
+        let hash = hex::encode(Sha256::digest(body));
+        let tag = format!("W/\"{}\"", &hash[..32]);
         Self {
             body,
             content_type,
+            tag: HeaderValue::from_str(&tag).expect("ASCII"),
             gzip: OnceLock::new(),
             brotli: OnceLock::new(),
         }
     }
 
-    fn respond(&self, accepted: Accepted) -> Response {
+    fn respond(&self, wanted: &Wanted) -> Response {
+        let mut response = match wanted.knows(&self.tag) {
+            true => StatusCode::NOT_MODIFIED.into_response(),
+            false => self.whole(wanted.accepted),
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, self.tag.clone());
+        for (name, value) in [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::VARY, "accept-encoding"),
+            // Files of two versions must not be mixed, so that browsers ask each time.
+            (header::CACHE_CONTROL, "no-cache"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    fn whole(&self, accepted: Accepted) -> Response {
         let encoding = accepted.encoding(self.body.len());
         let compressed = encoding.map(|encoding| {
             let kept = match encoding {
@@ -148,16 +190,8 @@ impl PageFile {
             let name = HeaderValue::from_static(encoding.name());
             headers.insert(header::CONTENT_ENCODING, name);
         }
-        for (name, value) in [
-            (header::CONTENT_TYPE, self.content_type),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::VARY, "accept-encoding"),
-            // Files of two versions must not be mixed; they are small enough to be revalidated each
-            // time.
-            (header::CACHE_CONTROL, "no-cache"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+        let content_type = HeaderValue::from_static(self.content_type);
+        headers.insert(header::CONTENT_TYPE, content_type);
         response
     }
 }

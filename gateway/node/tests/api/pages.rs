@@ -152,6 +152,31 @@ async fn head_has_the_headers_of_get_and_no_body() {
     assert_ne!(frame.flags & END_STREAM, 0, "no body follows: {frame:?}");
 }
 
+/// Browsers ask for each file at every visit, and get it only if it has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn unchanged_page_file_is_not_sent_again() {
+    let node = TestNode::start().await;
+    for path in ["/", PAGE_FILE] {
+        let first = get(&node, path).await;
+        let tag = first.headers["etag"].to_str().expect("ASCII").to_owned();
+        let other = get(&node, if path == "/" { PAGE_FILE } else { "/" }).await;
+        assert_ne!(other.headers["etag"], tag.as_str());
+        for (known, status) in [
+            (tag.clone(), StatusCode::NOT_MODIFIED),
+            (format!("W/\"x\", {tag}"), StatusCode::NOT_MODIFIED),
+            ("W/\"x\"".to_owned(), StatusCode::OK),
+        ] {
+            let request = node.api.request(Method::GET, path);
+            let request = request.header("if-none-match", &known);
+            let again = node.api.send(request, "").await;
+            assert_eq!(again.status, status, "{path} {known}");
+            assert_eq!(again.headers["etag"], tag.as_str());
+            assert_eq!(again.headers["cache-control"], "no-cache");
+            assert_eq!(again.text.is_empty(), status == StatusCode::NOT_MODIFIED);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn page_may_load_only_what_it_names() {
     let node = TestNode::start().await;
