@@ -69,6 +69,14 @@ impl OrderListing {
         chunk_rows: u32,
     ) -> Result<Self, sqlx::Error> {
         let mut opened = Self::read(connection, chunk_rows).await?;
+        if opened.listed_to > opened.end {
+            // The journal was cut elsewhere. Rows that take the place of others must be listed.
+            warn!(
+                "orders are listed up to a row that the journal does not have; listing them anew"
+            );
+            move_to(connection, 0).await?;
+            opened = Self::read(connection, chunk_rows).await?;
+        }
         while opened.gathered.is_none() {
             match opened.add_alone(connection, IDLE_KEYS, CATCH_UP_ROWS).await {
                 Ok(()) => {}
@@ -95,7 +103,6 @@ impl OrderListing {
         )
         .fetch_one(&mut *connection)
         .await?;
-        let end: i64 = row.try_get(1)?;
         let mut found = Self {
             chunk_rows: i64::from(chunk_rows.max(1)),
             // OR IGNORE: some are there if a crash has cut their chunk short.
@@ -109,9 +116,8 @@ impl OrderListing {
                 "(?, ?, ?)",
                 "",
             ),
-            // Rows that a journal loses elsewhere are not listed when others take their place.
-            listed_to: row.try_get::<i64, _>(0)?.min(end),
-            end,
+            listed_to: row.try_get(0)?,
+            end: row.try_get(1)?,
             chunk: None,
             gathered: None,
             has_failed: false,

@@ -89,14 +89,14 @@ impl Seen {
 }
 
 #[expect(clippy::print_stdout, reason = "the seed of a failure")]
-async fn walk(seed: u64) -> Seen {
+async fn walk(seed: u64, steps: u32) -> Seen {
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut shop = Shop::new(CHUNK).await;
     let mut model = Model::new();
     let mut seen = Seen::default();
     let mut is_half_listed = false;
-    for step in 1..=150_u32 {
+    for step in 1..=steps {
         let what = format!("step {step}");
         match random.u8(0..30) {
             0 => {
@@ -112,7 +112,8 @@ async fn walk(seed: u64) -> Seen {
             2 if !model.is_empty() => {
                 // Refused, together with the slice that it took along.
                 seen.refused_half_listed |= is_half_listed;
-                let known = random.choice(model.values()).expect("some").clone();
+                let mut known = random.choice(model.values()).expect("some").clone();
+                known.state.status = OrderStatus::Created;
                 let mut repeated = cancellation(&known, u128::from(step) << 8);
                 repeated.expected_version += 1;
                 let refused = shop.commit(&[repeated]).await;
@@ -168,9 +169,9 @@ async fn i5_lists_equal_a_model_at_every_step_of_a_chunk() {
         refused_half_listed: true,
         idle_half_listed: true,
     };
-    assert_eq!(walk(7).await, all);
+    assert_eq!(walk(7, 150).await, all);
     // Such a walk need not come by all of it.
-    walk(fastrand::u64(..)).await;
+    walk(fastrand::u64(..), 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,6 +285,26 @@ async fn catching_up_goes_on_beside_batches() {
     }
     // Some 64 rows a batch, and then chunks of orders that it has seen itself.
     assert_eq!(behind, [137, 74, 11, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn place_beyond_the_journal_hides_no_order() {
+    for orders in [0, 3] {
+        let mut shop = Shop::new(CHUNK).await;
+        let mut model = Model::new();
+        write_as_last_release(&mut shop, &mut model, 0..orders).await;
+        sqlx::query("UPDATE order_listing SET listed_to = 1000")
+            .execute(&mut shop.connection)
+            .await
+            .expect("planted");
+        shop.reopen().await;
+        let append = creation(1_000, 3, &[1], 5);
+        shop.commit(std::slice::from_ref(&append))
+            .await
+            .expect("written");
+        model.insert(order_of(&append).state.id, order_of(&append));
+        require_equal(&shop, &model, "after a restart").await;
+    }
 }
 
 /// The rowid and the event of each row of the journal.

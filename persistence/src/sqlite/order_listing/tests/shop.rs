@@ -140,7 +140,7 @@ impl Shop {
         sort: OrderSort,
         from_end: bool,
     ) -> Vec<Stored<Order>> {
-        const TAKE: u32 = 9;
+        const TAKE: u32 = 150;
         let mut walked = Vec::new();
         let mut at = None;
         loop {
