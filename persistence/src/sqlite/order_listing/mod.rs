@@ -105,7 +105,7 @@ impl OrderListing {
         .await?;
         let mut found = Self {
             chunk_rows: i64::from(chunk_rows.max(1)),
-            // OR IGNORE: some are there if a crash has cut their chunk short.
+            // OR IGNORE: a row that is there already, whoever has put it there, must fail no batch.
             lines: ManyRows::new(
                 "INSERT OR IGNORE INTO order_line (product_id, created_at, order_id) VALUES",
                 "(?, ?, ?)",
@@ -334,6 +334,7 @@ impl OrderListing {
     }
 }
 
+/// Some are there if a crash has cut their chunk short.
 const CATCH_UP_LINES: &str = "INSERT OR IGNORE INTO order_line (product_id, created_at, order_id)
     SELECT unhex(line.value ->> 'product_id', '-') AS product_id, o.created_at, o.id
     FROM journal AS j CROSS JOIN customer_order AS o ON o.id = j.entity_id

@@ -202,6 +202,33 @@ async fn closed_store_has_all_orders_in_its_tables() {
     assert_eq!((progress.behind, progress.listed), (0, (2, 1)));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_that_is_there_already_fails_no_batch() {
+    let mut shop = Shop::new(CHUNK).await;
+    let mut model = Model::new();
+    let first = creation(1, 1, &[1], 5);
+    for number in 1..60 {
+        let append = creation(number, 1, &[1], 5);
+        shop.commit(std::slice::from_ref(&append))
+            .await
+            .expect("written");
+        model.insert(order_of(&append).state.id, order_of(&append));
+        for statement in [
+            "INSERT OR IGNORE INTO order_line VALUES (?1, ?2, ?3)",
+            "INSERT OR IGNORE INTO order_total VALUES ('USD', 5, ?3)",
+        ] {
+            let planted = sqlx::query(statement)
+                .bind(*product(1).as_uuid())
+                .bind(order_of(&first).state.created_at.as_micros())
+                .bind(*first.entity.as_uuid())
+                .execute(&mut shop.connection);
+            planted.await.expect("planted");
+        }
+    }
+    require_equal(&shop, &model, "after two chunks").await;
+    assert!(shop.progress().await.expected.1 > 24);
+}
+
 /// Writes orders as the last release does: only into the journal and the state rows.
 async fn write_as_last_release(shop: &mut Shop, model: &mut Model, numbers: std::ops::Range<u128>) {
     for number in numbers {
