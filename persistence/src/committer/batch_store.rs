@@ -72,6 +72,15 @@ pub(crate) trait BatchStore: Send + 'static {
         Ok(())
     }
 
+    /// For how long no command must come before [`Self::use_idle_time`] is called; `None` if the
+    /// store has nothing to do by itself.
+    fn idle_wait(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Does some work that no command waits for. Commands wait until it ends: it must be short.
+    async fn use_idle_time(&mut self) {}
+
     /// Where the store says what it is doing. The default says nothing, and is not watched.
     fn clock(&self) -> StepClock {
         StepClock::default()

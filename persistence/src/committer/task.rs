@@ -62,14 +62,19 @@ pub(super) async fn run(
     let mut builder = BatchBuilder::default();
     loop {
         if builder.is_empty() {
-            let next = match task.reached.is_empty() {
-                true => Ok(commands.recv().await),
-                false => timeout(RESOLVE_INTERVAL, commands.recv()).await,
+            let wait = match task.reached.is_empty() {
+                true => task.store.idle_wait(),
+                false => Some(RESOLVE_INTERVAL),
+            };
+            let next = match wait {
+                None => Ok(commands.recv().await),
+                Some(wait) => timeout(wait, commands.recv()).await,
             };
             match next {
                 Ok(Some(next)) => builder.push(next),
                 Ok(None) => return,
                 Err(_) => {
+                    task.store.use_idle_time().await;
                     task.pass_barriers().await;
                     continue;
                 }

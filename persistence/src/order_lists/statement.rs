@@ -45,7 +45,7 @@ pub(crate) fn page(plan: &Plan, take: u32, from_end: bool, dialect: Dialect) -> 
         Some(compared) => {
             let rows = builder.rows(&plan.scan, &LOOKED_AT_MAX.to_string());
             let compared = builder.comparisons(compared);
-            let sorted = builder.sorted(plan.scan.row_key());
+            let sorted = builder.sorted(plan.scan.row_key(dialect));
             // One statement, so that both parts read the same snapshot. The second part is read
             // only if the first has looked at everything and found too little.
             format!(
@@ -89,20 +89,31 @@ pub(crate) fn count(plan: &Plan, dialect: Dialect) -> Statement {
 
 impl Scan {
     /// The columns of its index, in order, behind those that are equal.
-    const fn index_key(&self) -> &'static [&'static str] {
+    const fn index_key(&self, dialect: Dialect) -> &'static [&'static str] {
         match self {
-            Self::Creation { .. } if self.is_of_product() => &["created_at", "order_id"],
+            Self::Creation { .. } if self.reads_keys(dialect) => &["created_at", "order_id"],
             Self::Creation { .. } => &["created_at", "id"],
+            Self::Total { .. } if self.reads_keys(dialect) => {
+                &["currency", "total_minor", "order_id"]
+            }
             Self::Total { .. } => &["currency", "total_minor", "id"],
         }
     }
 
     /// The same columns in its rows. Those of a product's orders have the columns of an order, too.
-    const fn row_key(&self) -> &'static [&'static str] {
+    const fn row_key(&self, dialect: Dialect) -> &'static [&'static str] {
         if self.is_of_product() {
             &["line_created_at", "order_id"]
         } else {
-            self.index_key()
+            self.index_key(dialect)
+        }
+    }
+
+    /// Whether it reads a table of keys, and orders by their ids.
+    const fn reads_keys(&self, dialect: Dialect) -> bool {
+        match self {
+            Self::Creation { .. } => self.is_of_product(),
+            Self::Total { .. } => matches!(dialect, Dialect::Sqlite),
         }
     }
 
@@ -163,7 +174,7 @@ impl Builder {
     /// The orders of a scan, in its order.
     fn rows(&mut self, scan: &Scan, limit: &str) -> String {
         let keys = self.keys(scan, limit);
-        if !scan.is_of_product() {
+        if !scan.reads_keys(self.dialect) {
             return keys;
         }
         // One row by its id for each key: no plan may join with all orders.
@@ -172,7 +183,7 @@ impl Builder {
                 "SELECT o.*, line.created_at AS line_created_at, line.order_id
                  FROM ({keys}) AS line CROSS JOIN LATERAL
                     (SELECT * FROM customer_order WHERE id = line.order_id OFFSET 0) AS o {}",
-                self.order_by(scan.row_key())
+                self.order_by(scan.row_key(self.dialect))
             ),
             Dialect::Sqlite => format!(
                 "SELECT o.* FROM ({keys}) AS line
@@ -181,14 +192,14 @@ impl Builder {
         }
     }
 
-    /// As [`Self::rows`], but of a product's orders only the keys.
+    /// As [`Self::rows`], but only the keys if the scan reads a table of them.
     fn keys(&mut self, scan: &Scan, limit: &str) -> String {
-        let order_by = self.order_by(scan.index_key());
+        let order_by = self.order_by(scan.index_key(self.dialect));
         let ends = format!("{order_by} LIMIT {limit}");
         let selected = match scan {
             Scan::Total { after, before } => {
                 let [after, before] = [after, before].map(|bound| self.total(bound));
-                select(&between("currency, total_minor, id", &after, &before))
+                self.by_total(&after, &before)
             }
             Scan::Creation {
                 source,
@@ -211,11 +222,7 @@ impl Builder {
             }
             Source::OfProduct(product) => {
                 let product = self.bind(Parameter::Id(Some(*product.as_uuid())));
-                let range = between("created_at, order_id", &range[0], &range[1]);
-                format!(
-                    "SELECT created_at, order_id FROM order_line
-                     WHERE product_id = {product} AND {range}"
-                )
+                self.by_product(&product, range)
             }
             // Both databases merge the parts row by row: SQLite because the whole is sorted,
             // PostgreSQL if each part says that it is.
@@ -230,6 +237,59 @@ impl Builder {
                 });
                 parts.collect::<Vec<_>>().join(" UNION ALL ")
             }
+        }
+    }
+
+    fn by_total(&self, after: &str, before: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => select(&between("currency, total_minor, id", after, before)),
+            Dialect::Sqlite => listed_or_not(
+                "currency, total_minor, order_id",
+                "order_total",
+                &between("currency, total_minor, order_id", after, before),
+                "o.currency, o.total_minor, o.id",
+                &between("o.currency, o.total_minor, o.id", after, before),
+            ),
+        }
+    }
+
+    fn by_product(&self, product: &str, [after, before]: &[String; 2]) -> String {
+        let range = between("created_at, order_id", after, before);
+        let listed = format!("product_id = {product} AND {range}");
+        match self.dialect {
+            Dialect::Postgres => {
+                format!("SELECT created_at, order_id FROM order_line WHERE {listed}")
+            }
+            Dialect::Sqlite => {
+                let range = between("o.created_at, o.id", after, before);
+                let has_product = self.has_product("o", product);
+                // Compared first: most orders then need not be read.
+                let names_it = format!("instr(j.payload, {}) > 0", id_text(product));
+                listed_or_not(
+                    "created_at, order_id",
+                    "order_line",
+                    &listed,
+                    "o.created_at, o.id",
+                    &format!("{names_it} AND {range} AND {has_product}"),
+                )
+            }
+        }
+    }
+
+    /// The condition that an order has a line of a product.
+    fn has_product(&self, order: &str, product: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!(
+                "EXISTS (SELECT 1 FROM order_line
+                WHERE order_line.product_id = {product}
+                AND order_line.created_at = {order}.created_at AND order_line.order_id = {order}.id)"
+            ),
+            // Its table may not have the order yet. To search for a text is cheaper than to parse.
+            Dialect::Sqlite => format!(
+                "instr({order}.lines, {}) > 0 AND EXISTS (SELECT 1 FROM json_each({order}.lines) AS line
+                WHERE unhex(line.value ->> 'product_id', '-') = {product})",
+                id_text(product)
+            ),
         }
     }
 
@@ -273,6 +333,7 @@ impl Builder {
         let account = self.bind(Parameter::Id(account));
         let product = filter.product.map(|product| *product.as_uuid());
         let product = self.bind(Parameter::Id(product));
+        let has_product = self.has_product("looked", &product);
         let from = self.bind(Parameter::Int(filter.created_from.map(micros)));
         let end = self.bind(Parameter::Int(filter.created_before.map(micros)));
         let totals = filter.totals;
@@ -283,9 +344,7 @@ impl Builder {
         format!(
             "({first} IS NULL OR looked.status IN ({first}, {second}, {third}))
              AND ({account} IS NULL OR looked.account_id = {account})
-             AND ({product} IS NULL OR EXISTS (SELECT 1 FROM order_line
-                WHERE order_line.product_id = {product}
-                AND order_line.created_at = looked.created_at AND order_line.order_id = looked.id))
+             AND ({product} IS NULL OR {has_product})
              AND ({from} IS NULL OR looked.created_at >= {from})
              AND ({end} IS NULL OR looked.created_at < {end})
              AND ({currency} IS NULL OR looked.currency = {currency}
@@ -297,6 +356,38 @@ impl Builder {
 /// The condition that a key of an index is between the ends of a scan.
 fn between(key: &str, after: &str, before: &str) -> String {
     format!("({key}) > ({after}) AND ({key}) < ({before})")
+}
+
+/// On SQLite: the keys of a table that a writer fills behind the commits of orders, and those of
+/// the orders whose creation is behind it in the journal. A chunk that is being added is in both,
+/// so each key is taken once. Only the second part, which is short, has to be sorted.
+fn listed_or_not(
+    columns: &str,
+    table: &str,
+    listed: &str,
+    columns_of_order: &str,
+    of_order: &str,
+) -> String {
+    format!(
+        "SELECT {columns} FROM {table} WHERE {listed}
+         UNION SELECT {columns_of_order}
+         FROM journal AS j CROSS JOIN customer_order AS o ON o.id = j.entity_id
+         WHERE j.rowid > coalesce((SELECT listed_to FROM order_listing), 0)
+            AND j.event_type = 'order.created' AND {of_order}"
+    )
+}
+
+/// On SQLite: an id as JSON has it. SQLite computes it once for a statement.
+fn id_text(id: &str) -> String {
+    let part = |from: u8, len: u8| format!("substr(hex({id}), {from}, {len})");
+    let parts = [
+        part(1, 8),
+        part(9, 4),
+        part(13, 4),
+        part(17, 4),
+        part(21, 12),
+    ];
+    format!("lower({})", parts.join(" || '-' || "))
 }
 
 fn select(condition: &str) -> String {

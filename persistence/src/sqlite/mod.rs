@@ -19,6 +19,7 @@ mod mark;
 mod migrations;
 mod open;
 mod options;
+mod order_listing;
 mod order_lists;
 mod ownership;
 mod padded_rows;
@@ -34,6 +35,7 @@ mod taken_references;
 mod topic_bindings;
 mod verify;
 mod write;
+mod write_events;
 mod write_states;
 
 pub use backup::backup_sqlite;

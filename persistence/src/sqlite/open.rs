@@ -22,6 +22,7 @@ use super::generations::{begin, first_or_newest, lost_events};
 use super::journal::SqliteJournal;
 use super::mark::Mark;
 use super::options::{SqliteConfig, connect_options};
+use super::order_listing::OrderListing;
 use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
 use super::reader::SqliteReader;
@@ -62,8 +63,8 @@ impl Stores {
             .await
             .map_err(|failure| unusable(file, &failure))?;
         let prepared = prepare(&mut connection, &config, lock.database(), doubt).await;
-        let continuity = match prepared {
-            Ok(continuity) => continuity,
+        let (continuity, listing) = match prepared {
+            Ok(prepared) => prepared,
             Err(failure) => {
                 if matches!(failure, SqliteError::Damaged { .. }) {
                     keep_open(lock.database(), connection);
@@ -79,7 +80,7 @@ impl Stores {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options.clone());
-        let batches = SqliteBatches::new(connection, continuity.clone());
+        let batches = SqliteBatches::new(connection, continuity.clone(), listing);
         let committer = Committer::start(config.committer, batches);
         let journal = SqliteJournal::new(reader.clone(), committer.clone(), continuity.clone());
         let cursors = SqliteCursors::new(reader.clone(), writer.clone(), committer.clone());
@@ -110,12 +111,12 @@ impl Stores {
 }
 
 /// Brings an opened file up to date. Whoever looks for it later finds the mark.
-async fn prepare(
+pub(super) async fn prepare(
     connection: &mut SqliteConnection,
     config: &SqliteConfig,
     resolved: &Path,
     doubt: Option<Doubt>,
-) -> Result<SqliteContinuity, SqliteError> {
+) -> Result<(SqliteContinuity, OrderListing), SqliteError> {
     let file = &config.file;
     migrate(connection, file).await?;
     check_durable(connection, file).await?;
@@ -124,6 +125,8 @@ async fn prepare(
         begin_doubtful(connection, file, doubt).await?;
     }
     let (generation, continuity) = known_history(connection, file, resolved).await?;
+    let listing = OrderListing::open(connection, config.listing_chunk_rows).await;
+    let listing = listing.map_err(|failure| unusable(file, &failure))?;
     let mark = Mark {
         generation: generation.number,
         damage: None,
@@ -132,7 +135,7 @@ async fn prepare(
         let mark = Mark::path_of(file);
         warn!(mark = %mark.display(), %failure, "it cannot be noted that a shop was created here");
     }
-    Ok(continuity)
+    Ok((continuity, listing))
 }
 
 /// Begins a new generation in a file that was changed by something else than a node: what it has

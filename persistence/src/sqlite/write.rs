@@ -1,10 +1,11 @@
 //! Writing one batch: fence, journal rows, state rows, sync; or nothing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{CursorMove, Event, EventId, Position};
-use fritzy_types::{ShardId, ShardLease, StorageError};
+use fritzy_domain::{CursorMove, EventId, Position};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::{Row, SqliteConnection};
 use tracing::warn;
 
@@ -12,8 +13,10 @@ use super::continuity::SqliteContinuity;
 use super::damage::LastConnection;
 use super::error::{WriteError, is_full, is_rejection};
 use super::many_rows::ManyRows;
+use super::order_listing::OrderListing;
 use super::save_cursors::save_cursors;
 use super::taken_references::taken_references;
+use super::write_events::{check_fence, insert_events};
 use super::write_states::write_states;
 use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
 use crate::rows::signed;
@@ -27,16 +30,22 @@ pub(super) struct SqliteBatches {
     products: ManyRows,
     orders: ManyRows,
     existing: ManyRows,
+    listing: OrderListing,
     /// Set when a sync has failed: what the log holds is unknown until the file is opened anew.
     broken: Option<String>,
     continuity: SqliteContinuity,
 }
 
 impl SqliteBatches {
-    pub(super) fn new(connection: SqliteConnection, continuity: SqliteContinuity) -> Self {
+    pub(super) fn new(
+        connection: SqliteConnection,
+        continuity: SqliteContinuity,
+        listing: OrderListing,
+    ) -> Self {
         Self {
             connection: LastConnection::new(connection, continuity.damage().clone()),
             continuity,
+            listing,
             fence: ManyRows::new(
                 "WITH lease (shard, owner, epoch) AS (VALUES",
                 "(?, ?, ?)",
@@ -97,18 +106,56 @@ impl SqliteBatches {
             insert_events(&self.journal, connection, batch).await?;
             let new = (&self.accounts, &self.products, &self.orders);
             write_states(new, connection, batch).await?;
+            let listed = self.listing.add_beside(connection, batch).await?;
             let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
-            committed.map(drop).map_err(WriteError::Commit)
+            committed.map(|_| listed).map_err(WriteError::Commit)
         };
         let written = written.await;
         if let Err(WriteError::Statement(failure) | WriteError::Commit(failure)) = &written {
             self.continuity.damage().note(failure);
         }
-        if written.is_err() {
-            // Fails if SQLite has rolled back already, as after a row that it rejected.
-            let _ = sqlx::query("ROLLBACK").execute(&mut *self.connection).await;
+        match written {
+            Ok(listed) => {
+                self.listing.note_committed(listed, batch);
+                Ok(())
+            }
+            Err(failure) => {
+                // Fails if SQLite has rolled back already, as after a row that it rejected.
+                let _ = sqlx::query("ROLLBACK").execute(&mut *self.connection).await;
+                Err(failure)
+            }
         }
-        written
+    }
+
+    /// As after a start on a full disk: only the journal has what is not listed.
+    #[cfg(test)]
+    pub(super) async fn forget_listed(&mut self) {
+        let forgotten = self.listing.forget(&mut self.connection).await;
+        forgotten.expect("reads");
+    }
+
+    /// Adds a slice of the orders that are not listed yet, or all of them.
+    async fn list_orders(&mut self, all: bool) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.continuity.objection().is_some() {
+            return self.listing.postpone();
+        }
+        let connection = &mut *self.connection;
+        let listed = match all {
+            true => self.listing.add_all(connection).await,
+            false => self.listing.add_idle(connection).await,
+        };
+        let (Err(WriteError::Statement(failure)) | Err(WriteError::Commit(failure))) = &listed
+        else {
+            return;
+        };
+        warn!(%failure, "orders are not yet in the tables of their lists");
+        self.continuity.damage().note(failure);
+        if matches!(listed, Err(WriteError::Commit(_))) && !is_full(failure) {
+            self.broken = Some(broken_by(failure));
+        }
     }
 
     /// Why a batch was refused because of its values. A key that exists goes before an external
@@ -212,7 +259,7 @@ impl BatchStore for SqliteBatches {
         let failure = match saved {
             Ok(refused) => return Ok(refused),
             Err(WriteError::Commit(failure)) if !is_full(&failure) => {
-                self.broken = Some(format!("a commit failed ({failure}); restart the node"));
+                self.broken = Some(broken_by(&failure));
                 failure.to_string()
             }
             Err(WriteError::Commit(failure) | WriteError::Statement(failure)) => {
@@ -226,7 +273,19 @@ impl BatchStore for SqliteBatches {
         Err(StorageError::Unavailable(failure))
     }
 
-    async fn close(self) {
+    fn idle_wait(&self) -> Option<Duration> {
+        match self.broken {
+            None => self.listing.idle_wait(),
+            Some(_) => None,
+        }
+    }
+
+    async fn use_idle_time(&mut self) {
+        self.list_orders(false).await;
+    }
+
+    async fn close(mut self) {
+        self.list_orders(true).await;
         // The last connection to be closed moves the log into the file, which is complete then.
         if let Err(failure) = self.connection.close().await {
             warn!(%failure, "the database was not closed gracefully; its log remains beside it");
@@ -279,7 +338,7 @@ impl BatchStore for SqliteBatches {
                 // The log may hold the batch although SQLite gave it up. Whether it reached the
                 // disk cannot be queried: the kernel reports a failed sync once. Only opening the
                 // file anew tells.
-                let reason = format!("a commit failed ({failure}); restart the node");
+                let reason = broken_by(&failure);
                 self.broken = Some(reason.clone());
                 Err(BatchError::Failed {
                     reason,
@@ -290,61 +349,6 @@ impl BatchStore for SqliteBatches {
     }
 }
 
-async fn check_fence(
-    fence: &ManyRows,
-    connection: &mut SqliteConnection,
-    leases: &[ShardLease],
-) -> Result<(), WriteError> {
-    let mut stale = Vec::new();
-    for (statement, run) in fence.cut(leases) {
-        let mut query = sqlx::query(statement);
-        for lease in run {
-            query = query
-                .bind(lease.shard.0)
-                .bind(*lease.owner.as_uuid())
-                .bind(signed(lease.epoch.0));
-        }
-        for row in query.fetch_all(&mut *connection).await? {
-            let (shard, epoch): (u16, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let is_row =
-                |lease: &&ShardLease| lease.shard.0 == shard && signed(lease.epoch.0) == epoch;
-            stale.extend(run.iter().filter(is_row));
-        }
-    }
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        Err(WriteError::Fenced(stale))
-    }
-}
-
-async fn insert_events(
-    journal: &ManyRows,
-    connection: &mut SqliteConnection,
-    batch: &[Sequenced<'_>],
-) -> Result<(), sqlx::Error> {
-    let rows: Vec<(&Sequenced<'_>, u64, &(EventId, Event))> = batch
-        .iter()
-        .flat_map(|sequenced| {
-            let events = sequenced.append.events.iter().enumerate();
-            events.map(move |(offset, event)| (sequenced, offset as u64, event))
-        })
-        .collect();
-    for (statement, run) in journal.cut(&rows) {
-        let mut query = sqlx::query(statement);
-        for (Sequenced { append, first }, offset, (event_id, event)) in run {
-            query = query
-                .bind(append.lease.shard.0)
-                .bind(signed(first + offset))
-                .bind(*append.entity.as_uuid())
-                .bind(signed(append.expected_version + 1 + offset))
-                .bind(*event_id.as_uuid())
-                .bind(event.event_type())
-                .bind(event.payload())
-                .bind(*append.command.as_uuid())
-                .bind(append.fingerprint.map(|fingerprint| fingerprint.0.to_vec()));
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
+fn broken_by(failure: &sqlx::Error) -> String {
+    format!("a commit failed ({failure}); restart the node")
 }

@@ -9,7 +9,7 @@ use super::merge::check_entities;
 use super::progress::VerifyProgress;
 use super::report::{Checked, VerifyReport};
 use super::shards::ShardCheck;
-use super::source::{Source, SourceError};
+use super::source::{ListedTo, Source, SourceError};
 use super::uniqueness::{SharedReferenceCheck, UniquenessCheck};
 use super::violation::ViolationKind;
 
@@ -81,6 +81,7 @@ impl Check<'_> {
 
     async fn rows(&mut self) -> Result<(), String> {
         let shards = self.shards().await?;
+        self.listed_to().await?;
         self.entities(shards).await?;
         self.uniqueness().await?;
         self.references().await?;
@@ -115,6 +116,25 @@ impl Check<'_> {
         let read = self.source.positions(each).await;
         self.noted(part, read)?;
         Ok(shards.count())
+    }
+
+    /// Orders that take the place of lost rows of the journal would otherwise never be listed.
+    async fn listed_to(&mut self) -> Result<(), String> {
+        let part = "the place up to which orders are listed";
+        let read = self.source.listed_to().await;
+        let Some(ListedTo { listed_to, end }) = self.noted(part, read)?.flatten() else {
+            return Ok(());
+        };
+        let expected = format_args!("a row of the journal, which has {end}");
+        let (rule, location) = (ViolationKind::ListedToWrong, Location::part(part));
+        match listed_to {
+            None => self.findings.add(rule, location, "nothing", expected),
+            Some(found) if !(0..=end).contains(&found) => {
+                self.findings.add(rule, location, found, expected);
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 
     async fn entities(&mut self, shards: Option<ShardCount>) -> Result<(), String> {

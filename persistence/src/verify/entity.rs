@@ -5,10 +5,11 @@ use fritzy_types::{ShardCount, Slot};
 use uuid::Uuid;
 
 use super::findings::Findings;
+use super::list_rows::Listed;
 use super::location::{Location, id_text};
-use super::source::{EventRow, LineRow, StateRow};
+use super::source::{EventRow, StateRow};
 use super::violation::ViolationKind;
-use super::{lines, states};
+use super::{lines, states, totals};
 
 /// The kinds of state rows, in the order in which rows are passed to [`EntityCheck::finish`].
 pub(super) const KINDS: [Kind; 3] = [Kind::Account, Kind::Product, Kind::Order];
@@ -98,13 +99,12 @@ impl EntityCheck {
         self.state = State::evolve(self.state.take(), &event);
     }
 
-    /// Checks the entity's state rows, one for each of [`KINDS`], and the rows of its lines by
-    /// product, `None` when these cannot be read. `unknown` says for which kinds some state rows
-    /// cannot be read.
+    /// Checks the entity's state rows, one for each of [`KINDS`], and its rows in the tables of
+    /// orders. `unknown` says for which kinds some state rows cannot be read.
     pub(super) fn finish(
         self,
         rows: [Option<StateRow>; 3],
-        lines: Option<Vec<LineRow>>,
+        listed: &Listed,
         unknown: [bool; 3],
         findings: &mut Findings,
     ) {
@@ -134,9 +134,7 @@ impl EntityCheck {
                 states::compare(&row, state, key, self.complete, &location, findings);
             }
         }
-        if let Some(lines) = lines {
-            self.check_lines(&lines, findings);
-        }
+        self.check_listed(listed, findings);
         let mut kinds = KINDS.into_iter().zip(unknown);
         let unreadable =
             kinds.any(|(kind, unknown)| unknown && self.kind.is_none_or(|own| own == kind));
@@ -149,15 +147,29 @@ impl EntityCheck {
         }
     }
 
-    /// Lines never change after the creation, so later events do not matter.
-    fn check_lines(&self, rows: &[LineRow], findings: &mut Findings) {
+    /// Lines and totals never change after the creation, so later events do not matter.
+    fn check_listed(&self, listed: &Listed, findings: &mut Findings) {
+        let lines = listed.lines.as_deref().unwrap_or_default();
+        let totals = listed.totals.as_deref().unwrap_or_default();
         match &self.state {
-            Some(State::Order(order)) => lines::compare(rows, order, findings),
+            Some(State::Order(order)) => {
+                if listed.lines.is_some() {
+                    lines::compare(lines, order, listed.is_complete, findings);
+                }
+                if listed.totals.is_some() {
+                    totals::compare(totals, order, listed.is_complete, findings);
+                }
+            }
             // Its creation is missing or unreadable, which is reported.
             None if self.seen && self.kind.is_none_or(|kind| kind == Kind::Order) => {}
-            _ => rows
-                .iter()
-                .for_each(|row| lines::superfluous(row, findings)),
+            _ => {
+                lines
+                    .iter()
+                    .for_each(|row| lines::superfluous(row, findings));
+                totals
+                    .iter()
+                    .for_each(|row| totals::superfluous(row, findings));
+            }
         }
     }
 

@@ -10,8 +10,8 @@ use super::location::{Location, id_text};
 use super::source::LineRow;
 use super::violation::ViolationKind;
 
-/// Checks the rows of an order; `order` is its fold.
-pub(super) fn compare(rows: &[LineRow], order: &Order, findings: &mut Findings) {
+/// Checks the rows of an order; `order` is its fold. Only an order that is listed must have rows.
+pub(super) fn compare(rows: &[LineRow], order: &Order, is_listed: bool, findings: &mut Findings) {
     let created_at = order.created_at.as_micros();
     let products = order.lines.iter().map(|line| line.product_id);
     // How many rows there are of each expected one.
@@ -32,7 +32,9 @@ pub(super) fn compare(rows: &[LineRow], order: &Order, findings: &mut Findings) 
             }
         }
     }
-    let missing = expected.iter().filter(|(_, count)| **count == 0);
+    let missing = expected
+        .iter()
+        .filter(|(_, count)| is_listed && **count == 0);
     for ((product, created_at), _) in missing {
         let rule = ViolationKind::LineMissing;
         let expected = format_args!("product {} at {created_at}", id_text(product));

@@ -1,5 +1,5 @@
 //! Merges the events, by entity and version, with the three kinds of state rows, by id, and with the
-//! rows of orders by product, by order. One page of each is in memory.
+//! rows of the tables of orders, by order. One page of each is in memory.
 
 use std::collections::VecDeque;
 
@@ -8,13 +8,14 @@ use fritzy_types::ShardCount;
 
 use super::entity::{EntityCheck, KINDS};
 use super::findings::Findings;
+use super::list_rows::ListCursors;
 use super::location::Location;
 use super::progress::VerifyProgress;
 use super::report::Checked;
-use super::source::{EventKey, EventRow, LineRow, Source, SourceError, StateRow};
+use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
 use super::violation::ViolationKind;
 
-const OUT_OF_ORDER: &str = "rows are not in the order of their index";
+pub(super) const OUT_OF_ORDER: &str = "rows are not in the order of their index";
 
 /// Checks every entity that has an event or a state row.
 pub(super) async fn check_entities(
@@ -26,18 +27,22 @@ pub(super) async fn check_entities(
 ) -> Result<(), SourceError> {
     let mut events = EventCursor::default();
     let mut states = KINDS.map(StateCursor::new);
-    let mut lines = LineCursor::default();
+    let mut lists = ListCursors::new(source);
     loop {
         events.fill(source, progress).await?;
-        lines.fill(source, findings).await?;
+        lists.fill(source, findings).await?;
         for states in &mut states {
             states.fill(source, findings).await?;
         }
         let heads = states.iter().map(|states| states.page.front());
         let heads = heads.map(|row| row.map(|row| &row.id));
         let event = events.page.front().map(|row| &row.key.entity);
-        let line = lines.page.front().map(|row| &row.order);
-        let Some(id) = heads.chain([event, line]).flatten().min().cloned() else {
+        let all = heads
+            .into_iter()
+            .chain([event])
+            .flatten()
+            .map(Vec::as_slice);
+        let Some(id) = all.chain(lists.heads()).min().map(<[u8]>::to_vec) else {
             return Ok(());
         };
         let mut entity = EntityCheck::new(id, shards);
@@ -58,13 +63,8 @@ pub(super) async fn check_entities(
             *count += u64::from(row.is_some());
         }
         let unknown = states.each_ref().map(|states| states.broken);
-        let mut of_order = Vec::new();
-        while let Some(line) = lines.next_for(entity.id()) {
-            of_order.push(line);
-            lines.fill(source, findings).await?;
-        }
-        let of_order = (!lines.broken).then_some(of_order);
-        entity.finish(rows, of_order, unknown, findings);
+        let listed = lists.next_for(entity.id(), source, findings).await?;
+        entity.finish(rows, &listed, unknown, findings);
     }
 }
 
@@ -160,55 +160,6 @@ impl StateCursor {
 
     fn next_for(&mut self, id: &[u8]) -> Option<StateRow> {
         self.page.pop_front_if(|row| row.id == id)
-    }
-}
-
-/// The rows of orders by product in order, a page at a time.
-#[derive(Default)]
-struct LineCursor {
-    page: VecDeque<LineRow>,
-    last: Option<LineRow>,
-    ended: bool,
-    /// Whether further rows cannot be read.
-    broken: bool,
-}
-
-impl LineCursor {
-    /// Reports damage as a violation; the merge continues without these rows.
-    async fn fill(
-        &mut self,
-        source: &mut dyn Source,
-        findings: &mut Findings,
-    ) -> Result<(), SourceError> {
-        if !self.page.is_empty() || self.ended {
-            return Ok(());
-        }
-        let reason = match source.lines(self.last.as_ref()).await {
-            Ok(page) => {
-                self.page = page.into();
-                let Some(last) = self.page.back() else {
-                    self.ended = true;
-                    return Ok(());
-                };
-                if self.last.as_ref().is_none_or(|before| *before < *last) {
-                    self.last = Some(last.clone());
-                    return Ok(());
-                }
-                self.page.clear();
-                OUT_OF_ORDER.to_owned()
-            }
-            Err(SourceError::Damaged(reason)) => reason,
-            Err(failure) => return Err(failure),
-        };
-        (self.ended, self.broken) = (true, true);
-        let location = Location::part("rows of orders by product");
-        let found = format_args!("{reason}; the rest of them was not checked");
-        findings.add(ViolationKind::FileDamaged, location, found, "readable rows");
-        Ok(())
-    }
-
-    fn next_for(&mut self, order: &[u8]) -> Option<LineRow> {
-        self.page.pop_front_if(|row| row.order == order)
     }
 }
 

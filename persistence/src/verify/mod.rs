@@ -7,6 +7,7 @@ mod check;
 mod entity;
 mod findings;
 mod lines;
+mod list_rows;
 mod location;
 mod merge;
 mod progress;
@@ -14,6 +15,7 @@ mod report;
 mod shards;
 mod source;
 mod states;
+mod totals;
 mod uniqueness;
 mod violation;
 
@@ -22,7 +24,7 @@ pub use location::Location;
 pub use progress::VerifyProgress;
 pub use report::{Checked, VerifyReport};
 pub(crate) use source::{
-    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow,
-    SharedReferenceRow, Source, SourceError, StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, ListedTo, SchemaDifference, ShardRow,
+    SharedReferenceRow, Source, SourceError, StateRow, TotalRow, Value, columns,
 };
 pub use violation::{Violation, ViolationKind};

@@ -90,6 +90,23 @@ pub(crate) struct LineRow {
     pub(crate) row: i64,
 }
 
+/// A row of the table of orders by total. Rows are ordered as the fields are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TotalRow {
+    pub(crate) order: Vec<u8>,
+    pub(crate) currency: String,
+    pub(crate) total_minor: i64,
+}
+
+/// Up to where the tables of orders are filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListedTo {
+    /// The last row of the journal whose order the tables must have; `None` if it is not there.
+    pub(crate) listed_to: Option<i64>,
+    /// The last row of the journal; 0 if it has none.
+    pub(crate) end: i64,
+}
+
 /// A row of the table of shards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShardRow {
@@ -174,6 +191,27 @@ pub(crate) trait Source: Send {
 
     /// The next rows of orders by product after `after`; none at the end.
     async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError>;
+
+    /// Up to where the tables of orders are filled; `None` if they always have all orders.
+    async fn listed_to(&mut self) -> Result<Option<ListedTo>, SourceError> {
+        Ok(None)
+    }
+
+    /// The next ids, behind `after`, of orders that the tables of orders need not have yet; none at
+    /// the end.
+    async fn unlisted(&mut self, _after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether there is a table of orders by total. Otherwise an index has them.
+    fn has_totals(&self) -> bool {
+        false
+    }
+
+    /// The next rows of orders by total after `after`; none at the end.
+    async fn totals(&mut self, _after: Option<&TotalRow>) -> Result<Vec<TotalRow>, SourceError> {
+        Ok(Vec::new())
+    }
 
     /// Every event whose id another event has too.
     async fn duplicate_event_ids(

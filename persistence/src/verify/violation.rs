@@ -44,7 +44,10 @@ pub enum ViolationKind {
     LineMissing,
     LineRepeated,
     LineSuperfluous,
+    ListedToWrong,
     ReferenceRepeated,
+    TotalMissing,
+    TotalSuperfluous,
 }
 
 impl ViolationKind {
@@ -79,7 +82,10 @@ impl ViolationKind {
             Self::LineMissing => "line-missing",
             Self::LineRepeated => "line-repeated",
             Self::LineSuperfluous => "line-superfluous",
+            Self::ListedToWrong => "listed-to-wrong",
             Self::ReferenceRepeated => "reference-repeated",
+            Self::TotalMissing => "total-missing",
+            Self::TotalSuperfluous => "total-superfluous",
         }
     }
 
@@ -101,7 +107,10 @@ impl ViolationKind {
             | Self::StateDiffers
             | Self::LineMissing
             | Self::LineRepeated
-            | Self::LineSuperfluous => Some("I5"),
+            | Self::LineSuperfluous
+            | Self::ListedToWrong
+            | Self::TotalMissing
+            | Self::TotalSuperfluous => Some("I5"),
             Self::CommandDiffers | Self::CommandRepeated | Self::KeyDiffers => Some("I8"),
             Self::FileDamaged
             | Self::SchemaDiffers

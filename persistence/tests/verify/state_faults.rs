@@ -202,7 +202,12 @@ async fn i4_total_wrong_in_event_and_row_is_reported() {
                 lines = (SELECT payload -> '$.lines' FROM journal WHERE entity_id = {order})
              WHERE id = {order}"
         );
-        workspace.plant(&[&state]).await;
+        let listed = format!(
+            "UPDATE order_total SET total_minor =
+                (SELECT payload ->> '$.total.minor' FROM journal WHERE entity_id = {order})
+             WHERE order_id = {order}"
+        );
+        workspace.plant(&[&state, &listed]).await;
         workspace.require(&[expected]).await;
     }
 }

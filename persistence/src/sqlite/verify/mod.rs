@@ -1,5 +1,6 @@
 //! Verifies a SQLite file, opened read-only, in one transaction, with or without a running node.
 
+mod lists;
 mod rows;
 mod schema;
 

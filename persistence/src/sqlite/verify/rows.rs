@@ -9,16 +9,17 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
+use super::lists::{self, WALKS};
 use super::schema;
 use crate::sqlite::error::is_damage;
 use crate::verify::{
-    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow,
-    SharedReferenceRow, Source, SourceError, StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, ListedTo, SchemaDifference, ShardRow,
+    SharedReferenceRow, Source, SourceError, StateRow, TotalRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
 /// mostly 200 KB.
-const PAGE_ROWS: u32 = 500;
+pub(super) const PAGE_ROWS: u32 = 500;
 
 /// The index that has the order of the merge.
 const BY_VERSION: &str = "index journal_version";
@@ -35,8 +36,8 @@ impl SqliteRows {
 
     /// Names the journal in the order of the merge. Runs first, since SQLite creates no temporary
     /// object in a transaction that has met damage. Without its index each page would sort
-    /// everything, so then everything is sorted once, into a temporary table. Orders by product have
-    /// no such index; their table is filled when they are read, so that damage to them is theirs.
+    /// everything, so then everything is sorted once, into a temporary table. Tables of orders have
+    /// no such index; theirs are filled when they are read, so that damage to them is theirs.
     async fn prepare_order(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
             &["CREATE TEMP VIEW by_version AS SELECT rowid AS row, * FROM main.journal"]
@@ -53,10 +54,7 @@ impl SqliteRows {
                     FROM temp.walk CROSS JOIN main.journal ON journal.rowid = walk.row",
             ]
         };
-        let lines = &["CREATE TEMP TABLE line_walk
-            (order_id, product_id, created_at, PRIMARY KEY (order_id, product_id, created_at))
-            WITHOUT ROWID"];
-        for &statement in statements.iter().chain(lines) {
+        for &statement in statements.iter().chain(&WALKS) {
             sqlx::query(statement).execute(&mut self.connection).await?;
         }
         Ok(())
@@ -196,33 +194,29 @@ impl Source for SqliteRows {
     }
 
     async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError> {
-        if after.is_none() {
-            sqlx::query(
-                "INSERT INTO temp.line_walk SELECT order_id, product_id, created_at
-                 FROM main.order_line ORDER BY order_id, product_id, created_at",
-            )
-            .execute(&mut self.connection)
+        lists::lines(&mut self.connection, after)
             .await
-            .map_err(failed)?;
-        }
-        let query = sqlx::query(
-            "SELECT order_id, product_id, created_at FROM temp.line_walk
-             WHERE (order_id, product_id, created_at) > (?, ?, ?)
-             ORDER BY order_id, product_id, created_at LIMIT ?",
-        );
-        // A text sorts before all blobs.
-        let query = match after {
-            None => query.bind("").bind("").bind(0_i64),
-            Some(row) => query
-                .bind(&row.order[..])
-                .bind(&row.product[..])
-                .bind(row.created_at),
-        };
-        let rows = query.bind(PAGE_ROWS).fetch_all(&mut self.connection).await;
-        rows.map_err(failed)?
-            .iter()
-            .map(|row| line(row).map_err(failed))
-            .collect()
+            .map_err(failed)
+    }
+
+    async fn listed_to(&mut self) -> Result<Option<ListedTo>, SourceError> {
+        let found = lists::listed_to(&mut self.connection).await;
+        found.map(Some).map_err(failed)
+    }
+
+    async fn unlisted(&mut self, after: Option<&[u8]>) -> Result<Vec<Vec<u8>>, SourceError> {
+        let ids = lists::unlisted(&mut self.connection, after).await;
+        ids.map_err(failed)
+    }
+
+    fn has_totals(&self) -> bool {
+        true
+    }
+
+    async fn totals(&mut self, after: Option<&TotalRow>) -> Result<Vec<TotalRow>, SourceError> {
+        lists::totals(&mut self.connection, after)
+            .await
+            .map_err(failed)
     }
 
     async fn duplicate_event_ids(
@@ -303,16 +297,6 @@ fn event(row: &SqliteRow) -> Result<EventRow, sqlx::Error> {
     })
 }
 
-fn line(row: &SqliteRow) -> Result<LineRow, sqlx::Error> {
-    Ok(LineRow {
-        order: bytes(row, 0)?,
-        product: bytes(row, 1)?,
-        created_at: int(row, 2)?,
-        // The key of the table: no two are equal.
-        row: 0,
-    })
-}
-
 fn duplicate(row: &SqliteRow) -> Result<DuplicateRow, sqlx::Error> {
     Ok(DuplicateRow {
         key: bytes(row, 0)?,
@@ -355,15 +339,15 @@ fn value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
     })
 }
 
-fn int(row: &SqliteRow, column: usize) -> Result<i64, sqlx::Error> {
+pub(super) fn int(row: &SqliteRow, column: usize) -> Result<i64, sqlx::Error> {
     row.try_get_unchecked(column)
 }
 
-fn bytes(row: &SqliteRow, column: usize) -> Result<Vec<u8>, sqlx::Error> {
+pub(super) fn bytes(row: &SqliteRow, column: usize) -> Result<Vec<u8>, sqlx::Error> {
     row.try_get_unchecked(column)
 }
 
-fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
+pub(super) fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 

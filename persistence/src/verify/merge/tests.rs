@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::verify::{
-    DuplicateRow, Each, SchemaDifference, ShardRow, SharedReferenceRow, Value, check,
+    DuplicateRow, Each, LineRow, SchemaDifference, ShardRow, SharedReferenceRow, Value, check,
 };
 
 /// The rows of a store.

@@ -23,6 +23,7 @@ mod read_model;
 mod references;
 mod sqlite_damage;
 mod sqlite_file;
+mod sqlite_listing;
 #[macro_use]
 mod suite;
 mod tail;
