@@ -3,6 +3,7 @@
 
 mod argument_message;
 mod convert;
+mod custom_scalars;
 mod document_error;
 mod documents;
 mod expansion;
@@ -15,6 +16,7 @@ mod located_message;
 mod manifest;
 mod merge;
 mod message;
+mod null_variables;
 mod output_types;
 mod parse;
 mod persisted_texts;
@@ -23,15 +25,18 @@ mod schema;
 mod slow_documents;
 mod spaced_variables;
 mod suggestion;
+mod type_ref;
 mod valid_document;
 mod value_message;
+mod value_places;
 mod variables;
 
-pub(crate) use document_error::DocumentError;
+pub(crate) use document_error::{DocumentError, MergeError};
 pub use documents::Documents;
 pub(crate) use lexical_limits::NAME_BYTES_MAX;
 pub use listed_documents::ListedDocuments;
 pub use manifest::{DocumentManifest, ManifestError};
+pub(crate) use null_variables::{REFUSED_FIELD, REFUSED_MESSAGE, REFUSED_NULLABLE};
 pub(crate) use persisted_texts::{PersistedTexts, TextHash};
 pub(crate) use suggestion::remove_suggestion;
 pub(crate) use valid_document::Document;

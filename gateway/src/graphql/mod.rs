@@ -25,6 +25,7 @@ mod pagination;
 mod product;
 mod query;
 mod reference_query;
+mod refused_field;
 mod related;
 mod relay;
 mod request;

@@ -14,6 +14,7 @@ use super::mutation::Mutation;
 use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
 use super::query::Query;
+use super::refused_field::RefusedFields;
 
 /// The schema, ready to execute requests.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -30,6 +31,7 @@ pub fn build_schema(
         .validation_mode(ValidationMode::Fast)
         // They were limited, too.
         .limit_recursive_depth(usize::MAX)
+        .directive(RefusedFields)
         .data(App {
             shop,
             replicas,
