@@ -15,6 +15,8 @@ mod listed_documents;
 mod located_message;
 mod manifest;
 mod merge;
+#[cfg(test)]
+mod merged_documents;
 mod message;
 mod null_variables;
 mod output_types;

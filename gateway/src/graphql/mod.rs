@@ -5,6 +5,7 @@ mod annotations;
 mod app;
 mod budgeted;
 mod connection;
+mod cost;
 mod error_code;
 mod errors;
 mod federation;

@@ -115,4 +115,22 @@ mod tests {
         assert!(types.len() > 30, "{} types", types.len());
         assert_eq!(found, Vec::<String>::new());
     }
+
+    /// Only a variable with a default can then be null where null is not allowed, and only these
+    /// are looked for.
+    #[tokio::test]
+    async fn no_argument_and_no_input_field_has_a_default() {
+        let document = "{ __schema { types { name fields(includeDeprecated: true) {
+                args(includeDeprecated: true) { name defaultValue } }
+            inputFields(includeDeprecated: true) { name defaultValue } } } }";
+        let response = builder().finish().execute(document).await;
+        let data = response.data.into_json().expect("JSON");
+        for ty in data["__schema"]["types"].as_array().expect("types") {
+            let name = ty["name"].as_str().unwrap_or_default();
+            let text = ty.to_string();
+            let inputs = text.matches("\"defaultValue\":").count();
+            let without = text.matches("\"defaultValue\":null").count();
+            assert!(name.starts_with("__") || inputs == without, "{ty}");
+        }
+    }
 }

@@ -61,6 +61,13 @@ async fn cost_stands_beside_other_extensions() {
     let response = node.api.send(request, body.to_string()).await;
     let cost = cost(&response);
     assert_eq!((&cost["fields"], &cost["rows"]), (&json!(2), &json!(0)));
+    // Without a list, only texts are counted.
+    assert_eq!(cost["memoryBytes"], 0);
+    let body =
+        json!({ "query": "mutation { createAccount(account: { name: \"Ada\" }) { name } }" });
+    let request = node.api.post().header("graphql-cost", "true");
+    let response = node.api.send(request, body.to_string()).await;
+    assert_eq!(self::cost(&response)["memoryBytes"], 9);
 }
 
 /// A connection has one count and one `pageInfo`, however many rows it has.
