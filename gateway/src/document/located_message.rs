@@ -1,7 +1,5 @@
 //! A message about a document, with its places.
 
-use std::borrow::Cow;
-
 use bluejay_parser::Span;
 use bluejay_parser::ast::definition::SchemaDefinition;
 
@@ -21,16 +19,5 @@ impl Message {
         let mut at: Vec<Span> = at.into_iter().collect();
         at.sort();
         Self { text, at }
-    }
-}
-
-/// Characters of a client's text in a message: enough to find it.
-const SHOWN_CHARACTERS_MAX: usize = 80;
-
-/// A text of the client for a message: its start, where it is long.
-pub(super) fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }

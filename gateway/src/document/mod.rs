@@ -23,6 +23,7 @@ mod output_types;
 mod parse;
 mod persisted_texts;
 mod schema;
+mod shortened;
 #[cfg(test)]
 mod slow_documents;
 mod spaced_variables;
@@ -40,5 +41,6 @@ pub use listed_documents::ListedDocuments;
 pub use manifest::{DocumentManifest, ManifestError};
 pub(crate) use null_variables::{REFUSED_FIELD, REFUSED_MESSAGE, REFUSED_NULLABLE};
 pub(crate) use persisted_texts::{PersistedTexts, TextHash};
+pub(crate) use shortened::shortened;
 pub(crate) use suggestion::remove_suggestion;
 pub(crate) use valid_document::Document;

@@ -11,7 +11,8 @@ use bluejay_parser::ast;
 use bluejay_validator::PathElement;
 use bluejay_validator::value::input_coercion;
 
-use super::located_message::{Message, Schema, shortened};
+use super::located_message::{Message, Schema};
+use super::shortened::shortened;
 use super::suggestion::did_you_mean;
 use super::value_places::ValuePlaces;
 

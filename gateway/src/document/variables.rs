@@ -13,7 +13,8 @@ use bluejay_core::definition::{
 };
 
 use super::custom_scalars::check_scalar;
-use super::located_message::{Schema, shortened};
+use super::located_message::Schema;
+use super::shortened::shortened;
 use super::suggestion::did_you_mean;
 use super::type_ref::TypeRef;
 

@@ -318,4 +318,25 @@ async fn message_shows_little_of_a_long_value() {
         }
         assert!(response.text.len() < 2_000, "{:.100}", document);
     }
+    for body in [
+        json!({ "query": "{ a }", "variables": long }),
+        json!({ "query": "{ a }", "variables": { "a": 1 }, "extensions": long }),
+        json!({ "query": { long.as_str(): 1 } }),
+        json!({ "query": "{ __typename }", "operationName": long }),
+        json!({ "query": "{ a }", "extensions": { "persistedQuery": long } }),
+    ] {
+        let response = node.api.send(node.api.post(), body.to_string()).await;
+        assert_eq!(response.code(), "BAD_REQUEST", "{:.300}", response.text);
+        assert!(response.text.len() < BYTES_MAX, "{:.300}", response.text);
+    }
+    let address = format!(
+        "/graphql?query=%7Ba%7D&variables=%22{}%22",
+        "x".repeat(5_000)
+    );
+    let response = node
+        .api
+        .send(node.api.request(Method::GET, &address), "")
+        .await;
+    assert_eq!(response.code(), "BAD_REQUEST");
+    assert!(response.text.len() < BYTES_MAX, "{:.300}", response.text);
 }
