@@ -33,13 +33,13 @@ impl Context for CustomScalars {
 /// rule admit every value.
 ///
 /// # Errors
-/// What is wrong, to follow the name of the value.
+/// What is wrong, as a clause.
 pub(super) fn check_scalar(scalar: &str, text: Option<&str>) -> Result<(), String> {
     match (scalar, text) {
-        ("Time", None) => Err("is not a string".to_owned()),
+        ("Time", None) => Err("it is not a string".to_owned()),
         ("Time", Some(text)) => from_rfc3339(text)
             .map(drop)
-            .map_err(|error| error.to_string()),
+            .map_err(|error| format!("it {error}")),
         _ => Ok(()),
     }
 }

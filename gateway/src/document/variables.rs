@@ -239,7 +239,7 @@ fn coerce_scalar(scalar: &str, value: &mut Value) -> Result<(), Mismatch> {
         _ => None,
     };
     check_scalar(scalar, text)
-        .map_err(|flaw| Mismatch::here(format!("is not a value of {scalar}: it {flaw}")))
+        .map_err(|flaw| Mismatch::here(format!("is not a value of {scalar}: {flaw}")))
 }
 
 /// Whether a value is one of a built-in scalar.

@@ -26,19 +26,19 @@ async fn wrong_time_is_refused_before_execution() {
             r#"{ accounts { id } orders(filter: { createdFrom: "x" }) { totalCount } }"#,
             json!({}),
             "GRAPHQL_VALIDATION_FAILED",
-            "At filter.createdFrom: not a value of \"Time\": is not an RFC 3339 timestamp.",
+            "At filter.createdFrom: not a value of \"Time\": it is not an RFC 3339 timestamp.",
         ),
         (
             "{ orders(filter: { createdBefore: 5 }) { totalCount } }",
             json!({}),
             "GRAPHQL_VALIDATION_FAILED",
-            "At filter.createdBefore: not a value of \"Time\": is not a string.",
+            "At filter.createdBefore: not a value of \"Time\": it is not a string.",
         ),
         (
             r#"query($t: Time = "x") { orders(filter: { createdFrom: $t }) { totalCount } }"#,
             json!({ "t": "2026-11-22T19:34:33Z" }),
             "GRAPHQL_VALIDATION_FAILED",
-            "At the default of $t: not a value of \"Time\": is not an RFC 3339 timestamp.",
+            "At the default of $t: not a value of \"Time\": it is not an RFC 3339 timestamp.",
         ),
         (
             "query($t: Time) { accounts { id } orders(filter: { createdFrom: $t }) { totalCount } }",
