@@ -266,8 +266,8 @@ export async function copying({ page, context, base, check }) {
     'link: a long one is refused',
     await appears(page.getByText(TOO_LONG)),
   );
-  // The tabs are saved a little after the last key.
-  await page.waitForFunction(() => Object.values(sessionStorage).some((kept) => kept.includes('xxxx')));
+  // The tabs are saved a little after the last key, and when the page is left.
+  await page.evaluate(() => dispatchEvent(new Event('pagehide')));
   check('link: the refusal stays when the tabs are saved', await page.getByText(TOO_LONG).isVisible());
   await queryOf(page).press('End');
   await page.keyboard.type(' ');
