@@ -12,3 +12,12 @@ pub(crate) enum DocumentError {
     /// It breaks rules of validation: at least one, sorted by position.
     Invalid(Vec<ServerError>),
 }
+
+/// Why an operation of a valid document is not executed with these variables.
+#[derive(Debug)]
+pub(crate) enum MergeError {
+    /// It is beyond a limit; the message says which.
+    TooComplex(String),
+    /// A variable of `@skip` or `@include` is null.
+    NullCondition(ServerError),
+}

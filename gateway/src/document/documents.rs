@@ -10,7 +10,7 @@ use async_graphql::{ServerError, Variables};
 use hashlink::LruCache;
 use thread_local::ThreadLocal;
 
-use super::document_error::DocumentError;
+use super::document_error::{DocumentError, MergeError};
 use super::parse::parse;
 use super::schema::ValidationSchema;
 use super::valid_document::{Document, Operation};
@@ -84,13 +84,13 @@ impl Documents {
     /// once, without fragments and directives. Its variables have been coerced.
     ///
     /// # Errors
-    /// A message for the client when it is too large.
+    /// [`MergeError`] when it is too large, or a condition is null.
     pub(crate) fn merged(
         &self,
         document: &Document,
         operation: &Operation,
         variables: &Variables,
-    ) -> Result<Arc<ExecutableDocument>, String> {
+    ) -> Result<Arc<ExecutableDocument>, MergeError> {
         document.merged(self.schema, operation, variables)
     }
 }

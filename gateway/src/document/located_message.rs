@@ -3,8 +3,10 @@
 use bluejay_parser::Span;
 use bluejay_parser::ast::definition::SchemaDefinition;
 
+use super::custom_scalars::CustomScalars;
+
 /// A schema as the validator reads it.
-pub(super) type Schema = SchemaDefinition<'static>;
+pub(super) type Schema = SchemaDefinition<'static, CustomScalars>;
 
 /// A message, and the places in the document that it is about.
 pub(super) struct Message {

@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, InlineFragment, OperationDefinition, Selection,
-    SelectionSet, TypeCondition,
+    Directive, DocumentOperations, ExecutableDocument, Field, InlineFragment, OperationDefinition,
+    Selection, SelectionSet, TypeCondition,
 };
-use async_graphql::{Name, Pos, Positioned, Value as ConstValue, Variables};
+use async_graphql::{Name, Pos, Positioned, ServerError, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
 use super::convert::Fragments;
-use super::output_types::OutputTypes;
+use super::document_error::MergeError;
+use super::null_variables::{must_not_be_null, refusal};
+use super::schema::ValidationSchema;
 
 /// Fields of a merged operation. Its fields with fragments expanded are limited before; only at
 /// positions of an abstract type does merging add some, because each possible type gets its own.
@@ -22,21 +24,22 @@ const MERGED_FIELDS_MAX: usize = 12_000;
 /// have been coerced.
 ///
 /// # Errors
-/// A message for the client when it has more than 12 000 fields.
+/// [`MergeError`] when it has more than 12 000 fields, or a condition is null.
 pub(super) fn merge(
-    types: &OutputTypes,
+    schema: ValidationSchema,
     fragments: &Fragments,
     operation: &Positioned<OperationDefinition>,
     variables: &Variables,
-) -> Result<ExecutableDocument, String> {
+) -> Result<ExecutableDocument, MergeError> {
+    let definition = &operation.node;
     let mut merger = Merger {
-        types,
+        schema,
         fragments,
         variables,
+        has_null: has_null(definition, variables),
         fields: 0,
     };
-    let definition = &operation.node;
-    let root = types.root(definition.ty);
+    let root = schema.types.root(definition.ty);
     let items = merger.object(root, &[&definition.selection_set.node])?;
     let merged = OperationDefinition {
         ty: definition.ty,
@@ -52,14 +55,25 @@ pub(super) fn merge(
     })
 }
 
+/// Whether null was given for a variable with a default, or is that default.
+fn has_null(operation: &OperationDefinition, variables: &Variables) -> bool {
+    operation.variable_definitions.iter().any(|variable| {
+        let variable = &variable.node;
+        variable.default_value.is_some() && is_null(variables, &variable.name.node)
+    })
+}
+
 /// The fields of one object by response name, each with all its selections, in the order of the
 /// response.
 type Collected<'d> = IndexMap<&'d str, Vec<&'d Positioned<Field>>>;
 
 struct Merger<'d> {
-    types: &'d OutputTypes,
+    schema: ValidationSchema,
     fragments: &'d Fragments,
     variables: &'d Variables,
+    /// Whether null was given for a variable that has a default: only such a one can be null where
+    /// null is not allowed.
+    has_null: bool,
     fields: usize,
 }
 
@@ -69,11 +83,11 @@ impl<'d> Merger<'d> {
         &mut self,
         object: &str,
         sets: &[&'d SelectionSet],
-    ) -> Result<Vec<Positioned<Selection>>, String> {
+    ) -> Result<Vec<Positioned<Selection>>, MergeError> {
         let mut collected = Collected::new();
         let mut spread = HashSet::new();
         for set in sets {
-            self.collect(object, set, &mut collected, &mut spread);
+            self.collect(object, set, &mut collected, &mut spread)?;
         }
         let merged = collected.into_values().map(|same| {
             let field = self.field(object, &same)?;
@@ -88,12 +102,12 @@ impl<'d> Merger<'d> {
         &mut self,
         object: &str,
         same: &[&'d Positioned<Field>],
-    ) -> Result<Positioned<Field>, String> {
+    ) -> Result<Positioned<Field>, MergeError> {
         self.fields += 1;
         if self.fields > MERGED_FIELDS_MAX {
-            return Err(format!(
+            return Err(MergeError::TooComplex(format!(
                 "an operation has more than {MERGED_FIELDS_MAX} fields with its fragments expanded for each type"
-            ));
+            )));
         }
         let first = same[0];
         let sets: Vec<&SelectionSet> = same
@@ -110,10 +124,35 @@ impl<'d> Merger<'d> {
         Ok(first.position_node(Field {
             alias: first.node.alias.clone(),
             name: first.node.name.clone(),
-            arguments: first.node.arguments.clone(),
-            directives: Vec::new(),
+            arguments: self.arguments(object, &first.node),
+            directives: self.refusal(object, &first.node),
             selection_set: selection_set.position_node(SelectionSet { items }),
         }))
+    }
+
+    /// The arguments of a field. Those of introspection have defaults that also stand for null, which
+    /// the library does not know.
+    fn arguments(&self, object: &str, field: &Field) -> Vec<(Positioned<Name>, Positioned<Value>)> {
+        let mut arguments = field.arguments.clone();
+        if object.starts_with("__") {
+            arguments.retain(|(_, value)| match &value.node {
+                Value::Null => false,
+                Value::Variable(name) => !is_null(self.variables, name),
+                _ => true,
+            });
+        }
+        arguments
+    }
+
+    /// The directive that refuses a field, if one of its arguments is null where it must not be.
+    fn refusal(&self, object: &str, field: &Field) -> Vec<Positioned<Directive>> {
+        if !self.has_null {
+            return Vec::new();
+        }
+        let ValidationSchema { types, inputs, .. } = self.schema;
+        let ty = types.field(object, field.name.node.as_str());
+        let refusal = ty.and_then(|ty| refusal(inputs, ty, field, self.variables));
+        refusal.into_iter().collect()
     }
 
     /// The merged selections inside a field. Which ones apply to a value of an abstract type is
@@ -124,9 +163,10 @@ impl<'d> Merger<'d> {
         field: &str,
         pos: Pos,
         sets: &[&'d SelectionSet],
-    ) -> Result<Vec<Positioned<Selection>>, String> {
-        let types = self.types;
-        let Some(inner) = types.of_field(object, field) else {
+    ) -> Result<Vec<Positioned<Selection>>, MergeError> {
+        let types = self.schema.types;
+        let inner = types.field(object, field);
+        let Some(inner) = inner.and_then(|field| field.composite.as_deref()) else {
             // A leaf; validation allows no selections in it.
             return Ok(Vec::new());
         };
@@ -153,15 +193,18 @@ impl<'d> Merger<'d> {
 
     /// Collects the fields that apply to an object of this type. A fragment adds nothing when it is
     /// spread again.
+    ///
+    /// # Errors
+    /// When the variable of a condition is null.
     fn collect(
         &self,
         object: &str,
         set: &'d SelectionSet,
         collected: &mut Collected<'d>,
         spread: &mut HashSet<&'d str>,
-    ) {
+    ) -> Result<(), MergeError> {
         for item in &set.items {
-            if !self.is_included(&item.node) {
+            if !self.is_included(&item.node)? {
                 continue;
             }
             match &item.node {
@@ -173,7 +216,7 @@ impl<'d> Merger<'d> {
                     let condition = fragment.node.type_condition.as_ref();
                     if condition.is_none_or(|condition| self.applies(condition, object)) {
                         let set = &fragment.node.selection_set.node;
-                        self.collect(object, set, collected, spread);
+                        self.collect(object, set, collected, spread)?;
                     }
                 }
                 Selection::FragmentSpread(named) => {
@@ -183,255 +226,60 @@ impl<'d> Merger<'d> {
                         && self.applies(&fragment.node.type_condition, object)
                     {
                         let set = &fragment.node.selection_set.node;
-                        self.collect(object, set, collected, spread);
+                        self.collect(object, set, collected, spread)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     fn applies(&self, condition: &Positioned<TypeCondition>, object: &str) -> bool {
         let on = condition.node.on.node.as_str();
         on == object
             || self
+                .schema
                 .types
                 .possible(on)
                 .is_some_and(|possible| possible.iter().any(|possible| possible == object))
     }
 
-    fn is_included(&self, selection: &Selection) -> bool {
-        selection.directives().iter().all(|directive| {
-            let flag = || {
-                let value = directive.node.get_argument("if").map(|value| &value.node);
-                match value {
-                    Some(Value::Boolean(flag)) => *flag,
-                    Some(Value::Variable(name)) => {
-                        self.variables.get(name) == Some(&ConstValue::Boolean(true))
-                    }
-                    _ => false,
-                }
-            };
-            match directive.node.name.node.as_str() {
-                "skip" => !flag(),
-                "include" => flag(),
+    fn is_included(&self, selection: &Selection) -> Result<bool, MergeError> {
+        for directive in selection.directives() {
+            let admits = match directive.node.name.node.as_str() {
+                "skip" => !self.condition(&directive.node)?,
+                "include" => self.condition(&directive.node)?,
                 _ => true,
+            };
+            if !admits {
+                return Ok(false);
             }
-        })
+        }
+        Ok(true)
+    }
+
+    /// The value of `if`.
+    fn condition(&self, directive: &Directive) -> Result<bool, MergeError> {
+        let Some(value) = directive.get_argument("if") else {
+            // Validation requires it.
+            return Ok(false);
+        };
+        match &value.node {
+            Value::Variable(name) if is_null(self.variables, name) => {
+                let place = format!("the condition of @{}", directive.name.node);
+                let message = must_not_be_null(name, &place);
+                let error = ServerError::new(message, Some(value.pos));
+                Err(MergeError::NullCondition(error))
+            }
+            Value::Variable(name) => {
+                Ok(self.variables.get(name) == Some(&ConstValue::Boolean(true)))
+            }
+            value => Ok(*value == Value::Boolean(true)),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use serde_json::json;
-
-    use super::super::documents::Documents;
-    use super::*;
-
-    const SCHEMA: &str = "
-        schema { query: Query mutation: Mutation }
-        interface Node { id: ID! }
-        union Thing = Cat | Dog
-        type Cat implements Node { id: ID! name: String! lives: Int! dog: Dog! node: Node! }
-        type Dog implements Node { id: ID! name: String! cat(at: Int): Cat! }
-        type Query { cat(id: Int): Cat! cats: [Cat!]! node: Node things: [Thing!]! }
-        type Mutation { add: Cat }
-    ";
-
-    /// The merged operation as text, with the variables given as JSON.
-    fn merged_with(text: &str, variables: serde_json::Value) -> String {
-        let documents = Documents::new(SCHEMA);
-        let document = documents.document(text).expect("valid");
-        let operation = document.operation(None).expect("one");
-        let mut variables = Variables::from_json(variables);
-        documents
-            .coerce(operation, &mut variables)
-            .expect("values of their types");
-        let merged = documents
-            .merged(&document, operation, &variables)
-            .expect("small");
-        let (_, operation) = merged.operations.iter().next().expect("one");
-        let mut printed = String::new();
-        print(&operation.node.selection_set.node, &mut printed);
-        printed
-    }
-
-    fn merged(text: &str) -> String {
-        merged_with(text, json!({}))
-    }
-
-    fn print(set: &SelectionSet, out: &mut String) {
-        for (index, item) in set.items.iter().enumerate() {
-            assert!(item.node.directives().is_empty());
-            let space = if index == 0 { "" } else { " " };
-            let inside = match &item.node {
-                Selection::Field(field) => {
-                    let key = &field.node.response_key().node;
-                    let name = &field.node.name.node;
-                    let alias = if key == name {
-                        String::new()
-                    } else {
-                        format!("{key}:")
-                    };
-                    let _ = write!(out, "{space}{alias}{name}");
-                    for (name, value) in &field.node.arguments {
-                        let _ = write!(out, "({}:{})", name.node, value.node);
-                    }
-                    &field.node.selection_set.node
-                }
-                Selection::InlineFragment(fragment) => {
-                    let on = fragment.node.type_condition.as_ref().expect("a type");
-                    let _ = write!(out, "{space}...{}", on.node.on.node);
-                    &fragment.node.selection_set.node
-                }
-                Selection::FragmentSpread(_) => panic!("a fragment is left"),
-            };
-            if !inside.items.is_empty() {
-                out.push('{');
-                print(inside, out);
-                out.push('}');
-            }
-        }
-    }
-
-    #[test]
-    fn field_selected_in_several_places_is_left_once() {
-        for (text, expected) in [
-            ("{ cats { id } cats { name } }", "cats{id name}"),
-            (
-                "{ cats { id } ...F } fragment F on Query { cats { id name } }",
-                "cats{id name}",
-            ),
-            (
-                "{ ...F ...G } fragment F on Query { cat { dog { id } } }
-                 fragment G on Query { cat { id dog { name } } }",
-                "cat{dog{id name} id}",
-            ),
-            (
-                "{ cat { ... { dog { cat(at: 1) { id } } } ... on Node { id } dog { cat(at: 1) { name } } } }",
-                "cat{dog{cat(at:1){id name}} id}",
-            ),
-            (
-                "{ a: cat { id } b: cat { id } a: cat { name } }",
-                "a:cat{id name} b:cat{id}",
-            ),
-            (
-                "{ ...F ...F } fragment F on Query { cats { id } }",
-                "cats{id}",
-            ),
-            (
-                "mutation { add { id } add { name } ... { add { id } } }",
-                "add{id name}",
-            ),
-            (
-                "{ __typename __schema { types { name } } ... { __schema { types { kind } } } }",
-                "__typename __schema{types{name kind}}",
-            ),
-        ] {
-            assert_eq!(merged(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn response_keeps_the_order_of_first_selection() {
-        let text = "{ node { id } ...F cats { name } } fragment F on Query { cats { id } cat { id } node { __typename } }";
-        assert_eq!(
-            merged(text),
-            "node{...Cat{id __typename} ...Dog{id __typename}} cats{id name} cat{id}"
-        );
-    }
-
-    #[test]
-    fn each_possible_type_has_its_own_selections() {
-        let text = "{ things {
-            ... on Cat { name lives } ... on Node { id } ... on Dog { n: name } __typename
-            ... on Cat { name dog { id } } } }";
-        assert_eq!(
-            merged(text),
-            "things{...Cat{name lives id __typename dog{id}} ...Dog{id n:name __typename}}"
-        );
-        // Merged across fields of an abstract type inside another.
-        let text = "{ node { ... on Cat { node { id } } } node { ... on Cat { node { ... on Dog { name } } } } }";
-        assert_eq!(
-            merged(text),
-            "node{...Cat{node{...Cat{id} ...Dog{id name}}} ...Dog}"
-        );
-    }
-
-    #[test]
-    fn skipped_selections_are_left_out() {
-        let text = "query($a: Boolean!, $b: Boolean = true) {
-            cat @skip(if: $a) { id }
-            ... @include(if: $b) { cat { name } }
-            ...F @include(if: $a)
-            cats { id @skip(if: true) name @include(if: false) }
-        } fragment F on Query { cat { lives @skip(if: $b) dog { id } } }";
-        assert_eq!(
-            merged_with(text, json!({ "a": false })),
-            "cat{id name} cats"
-        );
-        assert_eq!(
-            merged_with(text, json!({ "a": true })),
-            "cat{name dog{id}} cats"
-        );
-        assert_eq!(
-            merged_with(text, json!({ "a": true, "b": false })),
-            "cat{lives dog{id}} cats"
-        );
-        assert_eq!(merged("{ cat @skip(if: true) { id } }"), "");
-    }
-
-    #[test]
-    fn position_is_that_of_the_first_selection() {
-        let documents = Documents::new(SCHEMA);
-        let text = "{\n  ...F\n  cat { name }\n}\nfragment F on Query {\n  a: cats { id }\n  cat { id }\n}";
-        let document = documents.document(text).expect("valid");
-        let operation = document.operation(None).expect("one");
-        let merged = documents
-            .merged(&document, operation, &Variables::default())
-            .expect("small");
-        let (_, operation) = merged.operations.iter().next().expect("one");
-        let items = &operation.node.selection_set.node.items;
-        let positions: Vec<(usize, usize)> = items
-            .iter()
-            .map(|item| (item.pos.line, item.pos.column))
-            .collect();
-        assert_eq!(positions, [(6, 3), (7, 3)]);
-    }
-
-    #[test]
-    fn few_combinations_of_conditions_are_kept() {
-        let documents = Documents::new(SCHEMA);
-        let names: Vec<String> = (0..5).map(|n| format!("v{n}")).collect();
-        let declared: String = names
-            .iter()
-            .map(|name| format!("${name}: Boolean! "))
-            .collect();
-        let used = names
-            .iter()
-            .map(|name| format!("{name}: cat @include(if: ${name}) {{ id }} "));
-        let text = format!("query({declared}) {{ {} }}", used.collect::<String>());
-        let document = documents.document(&text).expect("valid");
-        let operation = document.operation(None).expect("one");
-        for _ in 0..2 {
-            for combination in 0..32 {
-                let values = names.iter().enumerate().map(|(bit, name)| {
-                    (
-                        Name::new(name),
-                        ConstValue::Boolean(combination >> bit & 1 == 1),
-                    )
-                });
-                let mut variables = Variables::default();
-                variables.extend(values);
-                let merged = documents
-                    .merged(&document, operation, &variables)
-                    .expect("small");
-                let (_, operation) = merged.operations.iter().next().expect("one");
-                let left = operation.node.selection_set.node.items.len();
-                assert_eq!(left, u32::count_ones(combination) as usize);
-            }
-        }
-        assert!(operation.combinations() <= 8);
-    }
+/// Whether a variable is null, or not given and without a default.
+pub(super) fn is_null(variables: &Variables, name: &Name) -> bool {
+    matches!(variables.get(name), None | Some(ConstValue::Null))
 }

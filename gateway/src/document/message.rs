@@ -14,11 +14,12 @@ use super::argument_message::{argument_message, directive_message};
 use super::located_message::{Message, Schema};
 use super::suggestion::did_you_mean;
 use super::value_message::value_message;
+use super::value_places::ValuePlaces;
 
 type RuleError<'a> = Error<'a, ExecutableDocument<'a>, Schema>;
 
 /// The message of a broken rule.
-pub(super) fn message(schema: &Schema, error: RuleError<'_>) -> Message {
+pub(super) fn message(schema: &Schema, places: &ValuePlaces, error: RuleError<'_>) -> Message {
     match error {
         Error::NonUniqueOperationNames { name, operations } => Message::new(
             format!("There can be only one operation named \"{name}\"."),
@@ -43,8 +44,8 @@ pub(super) fn message(schema: &Schema, error: RuleError<'_>) -> Message {
             ),
             [*operation.span()],
         ),
-        Error::InvalidConstValue(error) => value_message(schema, &error),
-        Error::InvalidVariableValue(error) => value_message(schema, &error),
+        Error::InvalidConstValue(error) => value_message(schema, places, &error),
+        Error::InvalidVariableValue(error) => value_message(schema, places, &error),
         Error::InvalidConstDirective(error) => directive_message(error),
         Error::InvalidVariableDirective(error) => directive_message(error),
         Error::InvalidConstArgument(error) => argument_message(error),

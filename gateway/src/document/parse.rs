@@ -21,6 +21,7 @@ use super::message::message;
 use super::schema::ValidationSchema;
 use super::spaced_variables::join_spaced_variables;
 use super::valid_document::Document;
+use super::value_places::ValuePlaces;
 
 /// Errors of one document that a client is told.
 const ERRORS_MAX: usize = 100;
@@ -47,7 +48,7 @@ pub(super) fn parse(schema: ValidationSchema, text: &str) -> Result<Document, Do
     let document = parsed.map_err(|errors| DocumentError::Syntax(syntax_error(text, errors)))?;
     let fields = check_expansion(text, &document)?;
     validate(schema, text, &document)?;
-    let (operations, fragments) = convert(text, &document);
+    let (operations, fragments) = convert(schema, text, &document);
     Ok(Document::new(operations, fragments, tokens, fields))
 }
 
@@ -59,14 +60,17 @@ fn validate(
     let definition = schema.definition;
     let cache = Cache::new(document, definition);
     let errors = BuiltinRulesValidator::validate(document, definition, &cache);
-    let mut messages: Vec<_> = errors
+    let errors: Vec<_> = errors
         .filter(|error| !is_of_introspection(error))
         .take(ERRORS_MAX)
-        .map(|error| message(definition, error))
         .collect();
-    if messages.is_empty() {
+    if errors.is_empty() {
         return Ok(());
     }
+    let places = ValuePlaces::of(document);
+    let messages = errors.into_iter();
+    let messages = messages.map(|error| message(definition, &places, error));
+    let mut messages: Vec<_> = messages.collect();
     messages.sort_by_key(|message| message.at.first().map(|at| at.byte_range().start));
     let lines = LineIndex::new(text);
     let errors = messages.into_iter().map(|message| {
@@ -95,21 +99,26 @@ fn syntax_error(text: &str, errors: Vec<Error>) -> ServerError {
     ServerError::new(format!("Syntax error: {message}{found}."), at)
 }
 
-/// ` at "text"`: the token at this position; the end of the document is named.
+/// ` at "text"`: the token at this position; the end of the document is named, and a character that
+/// cannot be seen has its code.
 fn found_at(text: &str, at: Pos) -> String {
     const CHARACTERS_MAX: usize = 20;
+    // What GraphQL ignores between tokens.
+    const IGNORED: [char; 6] = [' ', '\t', ',', '\n', '\r', '\u{feff}'];
     let line = text
         .split(['\n', '\r'])
         .nth(at.line - 1)
         .unwrap_or_default();
-    let rest = line.chars().skip(at.column - 1);
+    let mut rest = line.chars().skip(at.column - 1);
+    let is_seen = |character: &char| !character.is_whitespace() && !character.is_control();
     let token: String = rest
-        .take_while(|character| !character.is_whitespace())
+        .clone()
+        .take_while(is_seen)
         .take(CHARACTERS_MAX)
         .collect();
-    if token.is_empty() {
-        " at the end of the document".to_owned()
-    } else {
-        format!(" at \"{token}\"")
+    match rest.find(|character| !IGNORED.contains(character)) {
+        _ if !token.is_empty() => format!(" at \"{token}\""),
+        Some(unseen) => format!(" at U+{:04X}", u32::from(unseen)),
+        None => " at the end of the document".to_owned(),
     }
 }

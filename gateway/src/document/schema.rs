@@ -3,8 +3,10 @@
 use std::fmt;
 
 use bluejay_parser::ast::Parse as _;
-use bluejay_parser::ast::definition::{DefinitionDocument, SchemaDefinition};
+use bluejay_parser::ast::definition::DefinitionDocument;
 
+use super::custom_scalars::CustomScalars;
+use super::located_message::Schema;
 use super::output_types::OutputTypes;
 use super::variables::InputTypes;
 
@@ -12,7 +14,7 @@ use super::variables::InputTypes;
 /// validator's form of it borrows from its text, and a process serves one schema all its life.
 #[derive(Clone, Copy)]
 pub(super) struct ValidationSchema {
-    pub(super) definition: &'static SchemaDefinition<'static>,
+    pub(super) definition: &'static Schema,
     pub(super) types: &'static OutputTypes,
     pub(super) inputs: &'static InputTypes,
 }
@@ -24,11 +26,11 @@ impl ValidationSchema {
     /// If the text is not the SDL of a valid schema: the program made it.
     pub(super) fn read(sdl: &str) -> Self {
         let text: &'static str = Box::leak(sdl.into());
-        let document: DefinitionDocument<'static> = DefinitionDocument::parse(text)
+        let document: DefinitionDocument<'static, CustomScalars> = DefinitionDocument::parse(text)
             .result
             .expect("the schema is SDL");
         let document: &'static _ = Box::leak(Box::new(document));
-        let definition = SchemaDefinition::try_from(document);
+        let definition = Schema::try_from(document);
         let Ok(definition) = definition else {
             panic!("the schema is not valid");
         };

@@ -10,12 +10,16 @@ use async_graphql::{Name, Positioned, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
 use super::convert::Fragments;
-use super::merge::merge;
+use super::document_error::MergeError;
+use super::merge::{is_null, merge};
 use super::schema::ValidationSchema;
 
 /// Combinations of the variables in `@skip` and `@include` for which a merged operation is kept.
 /// Clients send few.
 const COMBINATIONS_MAX: usize = 8;
+
+/// The only argument of introspection that may be null.
+const INTROSPECTION_ARGUMENT: &str = "includeDeprecated";
 
 /// A document that follows every rule of the specification.
 #[derive(Debug)]
@@ -34,10 +38,14 @@ pub(crate) struct Operation {
     definition: Positioned<OperationDefinition>,
     /// The variables in `@skip` and `@include`.
     conditions: Vec<Name>,
+    /// The variables that change the merged form when they are null: those with a default, and
+    /// those in arguments of introspection.
+    nullable: Vec<Name>,
     merged: Mutex<Vec<Merged>>,
 }
 
-/// The operation with merged selections, for these values of its conditions.
+/// The operation with merged selections, for these values: which conditions are true, then which
+/// nullable variables are null.
 #[derive(Debug)]
 struct Merged {
     values: Box<[bool]>,
@@ -51,19 +59,34 @@ impl Document {
         tokens: usize,
         fields: usize,
     ) -> Self {
-        let mut conditions = HashSet::new();
+        let mut uses = Uses::default();
         for (_, operation) in &operations {
-            note_conditions(&operation.node.selection_set.node, &mut conditions);
+            uses.note(&operation.node.selection_set.node);
         }
         for fragment in fragments.values() {
-            note_conditions(&fragment.node.selection_set.node, &mut conditions);
+            uses.note(&fragment.node.selection_set.node);
         }
         let operations = operations.into_iter().map(|(name, definition)| {
-            let variables = definition.node.variable_definitions.iter();
-            let names = variables.map(|variable| variable.node.name.node.clone());
+            let variables = || {
+                definition
+                    .node
+                    .variable_definitions
+                    .iter()
+                    .map(|it| &it.node)
+            };
+            let conditions = variables().map(|it| it.name.node.clone());
+            let nullable = variables().filter(|it| {
+                let default = it.default_value.as_ref().map(|value| &value.node);
+                it.var_type.node.nullable
+                    && (default.is_some_and(|value| *value != ConstValue::Null)
+                        || uses.introspection.contains(&it.name.node))
+            });
             Operation {
                 name,
-                conditions: names.filter(|name| conditions.contains(name)).collect(),
+                conditions: conditions
+                    .filter(|name| uses.conditions.contains(name))
+                    .collect(),
+                nullable: nullable.map(|it| it.name.node.clone()).collect(),
                 definition,
                 merged: Mutex::default(),
             }
@@ -98,25 +121,23 @@ impl Document {
     /// coerced.
     ///
     /// # Errors
-    /// A message for the client when it becomes too large.
+    /// [`MergeError`] when it becomes too large, or a condition is null.
     pub(super) fn merged(
         &self,
         schema: ValidationSchema,
         operation: &Operation,
         variables: &Variables,
-    ) -> Result<Arc<ExecutableDocument>, String> {
+    ) -> Result<Arc<ExecutableDocument>, MergeError> {
         let is_true = |name: &Name| variables.get(name) == Some(&ConstValue::Boolean(true));
-        let values: Box<[bool]> = operation.conditions.iter().map(is_true).collect();
+        let trues = operation.conditions.iter().map(is_true);
+        let nulls = operation.nullable.iter();
+        let nulls = nulls.map(|name| is_null(variables, name));
+        let values: Box<[bool]> = trues.chain(nulls).collect();
         let mut kept = operation.merged.lock().expect("no holder panics");
         if let Some(known) = kept.iter().find(|known| known.values == values) {
             return Ok(known.document.clone());
         }
-        let merged = merge(
-            schema.types,
-            &self.fragments,
-            &operation.definition,
-            variables,
-        )?;
+        let merged = merge(schema, &self.fragments, &operation.definition, variables)?;
         let document = Arc::new(merged);
         if kept.len() < COMBINATIONS_MAX {
             kept.push(Merged {
@@ -130,8 +151,8 @@ impl Document {
     /// How much memory it can take with all that is kept of it, in tokens.
     pub(super) fn weight(&self) -> usize {
         let combinations = self.operations.iter().map(|operation| {
-            let each =
-                1_usize.checked_shl(u32::try_from(operation.conditions.len()).unwrap_or(u32::MAX));
+            let values = operation.conditions.len() + operation.nullable.len();
+            let each = 1_usize.checked_shl(u32::try_from(values).unwrap_or(u32::MAX));
             each.unwrap_or(COMBINATIONS_MAX).min(COMBINATIONS_MAX)
         });
         let merged = combinations.sum::<usize>().saturating_mul(self.fields);
@@ -155,22 +176,43 @@ impl Operation {
     }
 }
 
-/// Adds the variables in `@skip` and `@include` inside this set.
-fn note_conditions(set: &SelectionSet, conditions: &mut HashSet<Name>) {
-    for item in &set.items {
-        for directive in item.node.directives() {
-            for (_, value) in &directive.node.arguments {
-                if let Value::Variable(name) = &value.node {
-                    conditions.insert(name.clone());
+/// Where variables are used, so that the merged form depends on them.
+#[derive(Default)]
+struct Uses {
+    /// In `@skip` and `@include`.
+    conditions: HashSet<Name>,
+    /// In the arguments of introspection.
+    introspection: HashSet<Name>,
+}
+
+impl Uses {
+    /// Adds those in a set and the sets inside it.
+    fn note(&mut self, set: &SelectionSet) {
+        for item in &set.items {
+            let directives = item.node.directives().iter();
+            let arguments = directives.flat_map(|directive| &directive.node.arguments);
+            self.conditions.extend(arguments.filter_map(variable));
+            match &item.node {
+                Selection::Field(field) => {
+                    let arguments = field.node.arguments.iter();
+                    let arguments =
+                        arguments.filter(|(name, _)| name.node == INTROSPECTION_ARGUMENT);
+                    self.introspection.extend(arguments.filter_map(variable));
+                    self.note(&field.node.selection_set.node);
                 }
+                Selection::InlineFragment(fragment) => {
+                    self.note(&fragment.node.selection_set.node);
+                }
+                Selection::FragmentSpread(_) => {}
             }
         }
-        match &item.node {
-            Selection::Field(field) => note_conditions(&field.node.selection_set.node, conditions),
-            Selection::InlineFragment(fragment) => {
-                note_conditions(&fragment.node.selection_set.node, conditions);
-            }
-            Selection::FragmentSpread(_) => {}
-        }
+    }
+}
+
+/// The variable that is the value of an argument.
+fn variable((_, value): &(Positioned<Name>, Positioned<Value>)) -> Option<Name> {
+    match &value.node {
+        Value::Variable(name) => Some(name.clone()),
+        _ => None,
     }
 }

@@ -8,25 +8,30 @@ use bluejay_core::definition::{
 };
 use bluejay_parser::HasSpan as _;
 use bluejay_parser::ast;
+use bluejay_validator::PathElement;
 use bluejay_validator::value::input_coercion;
-use bluejay_validator::{Path, PathElement};
 
 use super::located_message::{Message, Schema};
+use super::shortened::shortened;
 use super::suggestion::did_you_mean;
+use super::value_places::ValuePlaces;
 
 /// The message of a literal that does not fit.
 pub(super) fn value_message<'a, const CONST: bool>(
     schema: &Schema,
+    places: &ValuePlaces,
     error: &input_coercion::Error<'a, CONST, ast::Value<'a, CONST>>,
 ) -> Message {
     use input_coercion::Error as E;
-    let (text, path, at) = match error {
+    let no_suggestion = String::new();
+    let (text, suggestion, path, at) = match error {
         E::NullValueForRequiredType {
             value,
             input_type_name,
             path,
         } => (
             format!("null is not a value of \"{input_type_name}\""),
+            no_suggestion,
             path,
             *value.span(),
         ),
@@ -39,30 +44,36 @@ pub(super) fn value_message<'a, const CONST: bool>(
                 "{} is not a value of \"{input_type_name}\"",
                 value.as_ref().variant()
             ),
+            no_suggestion,
             path,
             *value.span(),
         ),
         E::IntegerOutOfRange { value, path } => (
             "an Int is a whole number from -2147483648 to 2147483647".to_owned(),
+            no_suggestion,
             path,
             *value.span(),
         ),
-        E::NonFiniteFloat { value, path } => {
-            ("the number is too large".to_owned(), path, *value.span())
-        }
+        E::NonFiniteFloat { value, path } => (
+            "the number is too large".to_owned(),
+            no_suggestion,
+            path,
+            *value.span(),
+        ),
         E::NoEnumMemberWithName {
             name,
             value,
             enum_type_name,
             path,
-        } => {
-            let suggestion = did_you_mean(name, values_of(schema, enum_type_name));
-            (
-                format!("{name} is not a value of \"{enum_type_name}\".{suggestion}"),
-                path,
-                *value.span(),
-            )
-        }
+        } => (
+            format!(
+                "\"{}\" is not a value of \"{enum_type_name}\"",
+                shortened(name)
+            ),
+            did_you_mean(name, values_of(schema, enum_type_name)),
+            path,
+            *value.span(),
+        ),
         E::NoValueForRequiredFields {
             value,
             field_names,
@@ -73,6 +84,7 @@ pub(super) fn value_message<'a, const CONST: bool>(
                 "\"{input_object_type_name}\" needs the field \"{}\"",
                 field_names.join("\" and the field \"")
             ),
+            no_suggestion,
             path,
             *value.span(),
         ),
@@ -82,26 +94,30 @@ pub(super) fn value_message<'a, const CONST: bool>(
             path,
             ..
         } => (
-            format!("there can be only one input field \"{field_name}\""),
+            format!(
+                "there can be only one input field \"{}\"",
+                shortened(field_name)
+            ),
+            no_suggestion,
             path,
             *keys[0].span(),
         ),
         E::NoInputFieldWithName {
             field,
             input_object_type_name,
-            ..
-        } => {
-            let suggestion = did_you_mean(
+            path,
+        } => (
+            format!(
+                "\"{input_object_type_name}\" has no field \"{}\"",
+                shortened(field.as_str())
+            ),
+            did_you_mean(
                 field.as_str(),
                 input_fields_of(schema, input_object_type_name),
-            );
-            let text = format!(
-                "\"{input_object_type_name}\" has no field \"{}\".{suggestion}",
-                field.as_str()
-            );
-            // The path ends with the unknown field, which the text names.
-            return Message::new(capitalized(&text), [*field.span()]);
-        }
+            ),
+            path,
+            *field.span(),
+        ),
         E::CustomScalarInvalidValue {
             value,
             custom_scalar_type_name,
@@ -109,6 +125,7 @@ pub(super) fn value_message<'a, const CONST: bool>(
             path,
         } => (
             format!("not a value of \"{custom_scalar_type_name}\": {message}"),
+            no_suggestion,
             path,
             *value.span(),
         ),
@@ -125,33 +142,28 @@ pub(super) fn value_message<'a, const CONST: bool>(
             ..
         } => (
             format!("\"{input_object_type_name}\" takes exactly one field, which is not null"),
+            no_suggestion,
             path,
             *value.span(),
         ),
     };
-    Message::new(located(path, &text), [at])
+    let mut inside = path.to_vec::<Element>();
+    if matches!(error, E::NoInputFieldWithName { .. }) {
+        // The text names it.
+        inside.pop();
+    }
+    let place = place(places.around(&at), inside);
+    Message::new(format!("At {place}: {text}.{suggestion}"), [at])
 }
 
-/// The text with the place inside the value: `At products[1].quantity: …`.
-fn located(path: &Path<'_>, text: &str) -> String {
-    let mut place = String::new();
-    for element in path.to_vec::<Element>() {
-        match element {
-            Element::Field(name) if place.is_empty() => place = name,
-            Element::Field(name) => place = format!("{place}.{name}"),
-            Element::Index(index) => place = format!("{place}[{index}]"),
-        }
-    }
-    let text = if text.contains('.') {
-        text.to_owned()
-    } else {
-        format!("{text}.")
-    };
-    if place.is_empty() {
-        capitalized(&text)
-    } else {
-        format!("At {place}: {text}")
-    }
+/// A place inside the value of an argument, such as `order.products[1].quantity`.
+fn place(around: &str, inside: Vec<Element>) -> String {
+    inside
+        .into_iter()
+        .fold(around.to_owned(), |place, element| match element {
+            Element::Field(name) => format!("{place}.{}", shortened(&name)),
+            Element::Index(index) => format!("{place}[{index}]"),
+        })
 }
 
 enum Element {
@@ -166,12 +178,6 @@ impl From<PathElement<'_>> for Element {
             PathElement::Index(index) => Self::Index(index),
         }
     }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(characters).collect()
 }
 
 fn values_of<'s>(schema: &'s Schema, name: &str) -> Vec<&'s str> {

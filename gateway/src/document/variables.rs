@@ -4,17 +4,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use async_graphql::parser::types::{BaseType, OperationDefinition, Type};
-use async_graphql::{Name, ServerError, Value, Variables};
+use async_graphql::parser::types::OperationDefinition;
+use async_graphql::{ServerError, Value, Variables};
 use bluejay_core::AsIter as _;
 use bluejay_core::definition::{
     EnumTypeDefinition as _, EnumValueDefinition as _, InputObjectTypeDefinition as _,
-    InputType as _, InputTypeReference, InputValueDefinition as _, SchemaDefinition as _,
-    TypeDefinitionReference,
+    InputValueDefinition as _, SchemaDefinition as _, TypeDefinitionReference,
 };
-use bluejay_parser::ast::definition::SchemaDefinition;
 
+use super::custom_scalars::check_scalar;
+use super::located_message::Schema;
+use super::shortened::shortened;
 use super::suggestion::did_you_mean;
+use super::type_ref::TypeRef;
 
 /// The input types of a schema, by name.
 #[derive(Debug)]
@@ -28,22 +30,17 @@ enum InputType {
     Object(BTreeMap<String, (TypeRef, bool)>),
 }
 
-#[derive(Debug)]
-enum TypeRef {
-    NonNull(Box<TypeRef>),
-    List(Box<TypeRef>),
-    Named(String),
-}
-
 /// Where in a variable a value is wrong, and why.
 struct Mismatch {
     /// `products[1].quantity`; empty for the variable itself.
     place: String,
     what: String,
+    /// The nearest known name, as a sentence behind that of the error; may be empty.
+    suggestion: String,
 }
 
 impl InputTypes {
-    pub(super) fn of(schema: &SchemaDefinition<'_>) -> Self {
+    pub(super) fn of(schema: &Schema) -> Self {
         let types = schema.type_definitions().filter_map(|definition| {
             let input = match definition {
                 TypeDefinitionReference::BuiltinScalar(_)
@@ -70,7 +67,16 @@ impl InputTypes {
         Self(types.collect())
     }
 
-    /// Inserts defaults and checks every variable of an operation.
+    /// The type of a field of an input object.
+    pub(super) fn field(&self, object: &str, field: &str) -> Option<&TypeRef> {
+        match self.0.get(object)? {
+            InputType::Object(fields) => fields.get(field).map(|(ty, _)| ty),
+            InputType::Scalar | InputType::Enum(_) => None,
+        }
+    }
+
+    /// Inserts defaults and checks every variable of an operation. Numbers become the text that
+    /// they are as `ID`.
     ///
     /// # Errors
     /// One for each variable that is missing or has the wrong type.
@@ -83,7 +89,7 @@ impl InputTypes {
         for definition in &operation.variable_definitions {
             let name = &definition.node.name.node;
             let ty = &definition.node.var_type.node;
-            let message = match variables.get(name) {
+            let message = match variables.get_mut(name) {
                 None => match &definition.node.default_value {
                     Some(default) => {
                         variables.insert(name.clone(), default.node.clone());
@@ -94,12 +100,7 @@ impl InputTypes {
                 },
                 Some(value) => match self.check(&TypeRef::from(ty), value) {
                     Ok(()) => continue,
-                    Err(Mismatch { place, what }) if place.is_empty() => {
-                        format!("Variable \"${name}\" {what}.")
-                    }
-                    Err(Mismatch { place, what }) => {
-                        format!("Variable \"${name}\" at {place} {what}.")
-                    }
+                    Err(mismatch) => mismatch.message(name),
                 },
             };
             errors.push(ServerError::new(message, Some(definition.pos)));
@@ -111,13 +112,13 @@ impl InputTypes {
         }
     }
 
-    fn check(&self, ty: &TypeRef, value: &Value) -> Result<(), Mismatch> {
+    fn check(&self, ty: &TypeRef, value: &mut Value) -> Result<(), Mismatch> {
         match (ty, value) {
             (TypeRef::NonNull(_), Value::Null) => Err(Mismatch::here("must not be null")),
             (TypeRef::NonNull(inner), value) => self.check(inner, value),
             (_, Value::Null) => Ok(()),
             (TypeRef::List(inner), Value::List(items)) => {
-                items.iter().enumerate().try_for_each(|(index, item)| {
+                items.iter_mut().enumerate().try_for_each(|(index, item)| {
                     self.check(inner, item).map_err(|it| it.in_item(index))
                 })
             }
@@ -126,11 +127,9 @@ impl InputTypes {
             (TypeRef::Named(name), value) => match self.0.get(name) {
                 Some(InputType::Object(fields)) => self.check_object(name, fields, value),
                 Some(InputType::Enum(names)) => check_enum(name, names, value),
-                Some(InputType::Scalar) if !fits(name, value) => {
-                    Err(Mismatch::here(format!("is not of type {name}")))
-                }
+                Some(InputType::Scalar) => coerce_scalar(name, value),
                 // Validation rejects types that do not exist.
-                Some(InputType::Scalar) | None => Ok(()),
+                None => Ok(()),
             },
         }
     }
@@ -139,22 +138,26 @@ impl InputTypes {
         &self,
         name: &str,
         fields: &BTreeMap<String, (TypeRef, bool)>,
-        value: &Value,
+        value: &mut Value,
     ) -> Result<(), Mismatch> {
         let Value::Object(given) = value else {
             return Err(Mismatch::here(format!("is not of type {name}")));
         };
         if let Some(unknown) = given.keys().find(|key| !fields.contains_key(key.as_str())) {
             let known = fields.keys().map(String::as_str);
-            return Err(Mismatch::here(format!(
-                "has the field \"{unknown}\", which {name} does not define.{}",
-                did_you_mean(unknown, known)
-            )));
+            let what = format!(
+                "has the field \"{}\", which {name} does not define",
+                shortened(unknown)
+            );
+            return Err(Mismatch {
+                suggestion: did_you_mean(unknown, known),
+                ..Mismatch::here(what)
+            });
         }
         for (field, (ty, has_default)) in fields {
-            match given.get(field.as_str()) {
+            match given.get_mut(field.as_str()) {
                 Some(value) => self.check(ty, value).map_err(|it| it.in_field(field))?,
-                None if matches!(ty, TypeRef::NonNull(_)) && !has_default => {
+                None if ty.is_non_null() && !has_default => {
                     return Err(Mismatch::here(format!(
                         "lacks the field \"{field}\" of {name}"
                     )));
@@ -167,19 +170,19 @@ impl InputTypes {
 }
 
 fn check_enum(name: &str, names: &[String], value: &Value) -> Result<(), Mismatch> {
+    let misfit = || Mismatch::here(format!("is not a value of {name}"));
     let given = match value {
         Value::Enum(given) => given.as_str(),
         Value::String(given) => given,
-        _ => return Err(Mismatch::here(format!("is not a value of {name}"))),
+        _ => return Err(misfit()),
     };
     if names.iter().any(|known| known == given) {
         return Ok(());
     }
-    let suggestion = did_you_mean(given, names.iter().map(String::as_str));
-    let end = if suggestion.is_empty() { "" } else { "." };
-    Err(Mismatch::here(format!(
-        "is not a value of {name}{end}{suggestion}"
-    )))
+    Err(Mismatch {
+        suggestion: did_you_mean(given, names.iter().map(String::as_str)),
+        ..misfit()
+    })
 }
 
 impl Mismatch {
@@ -187,38 +190,59 @@ impl Mismatch {
         Self {
             place: String::new(),
             what: what.into(),
+            suggestion: String::new(),
         }
     }
 
     fn in_item(self, index: usize) -> Self {
-        let Self { place, what } = self;
-        let dot = if place.is_empty() || place.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        Self {
-            place: format!("[{index}]{dot}{place}"),
-            what,
-        }
+        self.inside(&format!("[{index}]"))
     }
 
     fn in_field(self, field: &str) -> Self {
-        let Self { place, what } = self;
-        let dot = if place.is_empty() || place.starts_with('[') {
+        self.inside(field)
+    }
+
+    fn inside(self, around: &str) -> Self {
+        let dot = if self.place.is_empty() || self.place.starts_with('[') {
             ""
         } else {
             "."
         };
         Self {
-            place: format!("{field}{dot}{place}"),
-            what,
+            place: format!("{around}{dot}{}", self.place),
+            ..self
         }
+    }
+
+    fn message(&self, variable: &str) -> String {
+        let Self {
+            place,
+            what,
+            suggestion,
+        } = self;
+        let at = if place.is_empty() { "" } else { " at " };
+        format!("Variable \"${variable}\"{at}{place} {what}.{suggestion}")
     }
 }
 
-/// Whether a value is one of a built-in scalar. Scalars of this schema check theirs where they are
-/// used.
+/// Checks a value of a scalar. An integer for `ID` becomes its text: every integer is an id, and the
+/// library knows only those of 64 bits.
+fn coerce_scalar(scalar: &str, value: &mut Value) -> Result<(), Mismatch> {
+    if !fits(scalar, value) {
+        return Err(Mismatch::here(format!("is not of type {scalar}")));
+    }
+    if let ("ID", Value::Number(number)) = (scalar, &*value) {
+        *value = Value::String(number.to_string());
+    }
+    let text = match value {
+        Value::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    check_scalar(scalar, text)
+        .map_err(|flaw| Mismatch::here(format!("is not a value of {scalar}: {flaw}")))
+}
+
+/// Whether a value is one of a built-in scalar.
 fn fits(scalar: &str, value: &Value) -> bool {
     match (scalar, value) {
         ("Int", Value::Number(number)) => number
@@ -231,40 +255,5 @@ fn fits(scalar: &str, value: &Value) -> bool {
         ("ID", value) => matches!(value, Value::String(_)),
         ("Int", _) => false,
         _ => true,
-    }
-}
-
-impl TypeRef {
-    fn of(
-        schema: &SchemaDefinition<'_>,
-        ty: &bluejay_parser::ast::definition::InputType<'_>,
-    ) -> Self {
-        let (inner, required) = match ty.as_ref(schema) {
-            InputTypeReference::Base(base, required) => {
-                (Self::Named(base.name().to_owned()), required)
-            }
-            InputTypeReference::List(inner, required) => {
-                (Self::List(Box::new(Self::of(schema, inner))), required)
-            }
-        };
-        inner.non_null_if(required)
-    }
-
-    fn non_null_if(self, required: bool) -> Self {
-        if required {
-            Self::NonNull(Box::new(self))
-        } else {
-            self
-        }
-    }
-}
-
-impl From<&Type> for TypeRef {
-    fn from(ty: &Type) -> Self {
-        let base = match &ty.base {
-            BaseType::Named(name) => Self::Named(Name::to_string(name)),
-            BaseType::List(inner) => Self::List(Box::new(inner.as_ref().into())),
-        };
-        base.non_null_if(!ty.nullable)
     }
 }

@@ -27,6 +27,8 @@ export class Explorer {
   #saved;
   #history;
   #saving = null;
+  // What went wrong last with saving the tabs and with the link; both are shown in one place.
+  #faults = { saving: '', link: '' };
   // The ids from the last createAccount and createProduct responses on this page.
   #ids = {};
 
@@ -131,6 +133,7 @@ export class Explorer {
 
   #onInput() {
     Object.assign(this.#tab, this.#form.texts, { held: false });
+    this.#showFault({ link: '' });
     this.#refresh();
   }
 
@@ -152,6 +155,7 @@ export class Explorer {
   #show(tab) {
     this.#tab = tab;
     this.#form.texts = tab;
+    this.#showFault({ link: '' });
     this.#refresh();
     this.#showOutcome();
   }
@@ -237,7 +241,9 @@ export class Explorer {
     const several = analyse(query, this.#schema).operations.length > 1;
     const link = linkTo(location.href, { query, variables, operation: several ? operation : undefined });
     if (link) copyText(this.#parts.copyLink, link);
-    else this.#parts.kept.textContent = `A link to this document would have more than ${LINK_CHARS_MAX} characters.`;
+    this.#showFault({
+      link: link ? '' : `A link to this document would have more than ${LINK_CHARS_MAX} characters.`,
+    });
   }
 
   #showOutcome() {
@@ -252,7 +258,14 @@ export class Explorer {
     const tabs = this.#tabs.contents;
     const keepHeaders = this.#parts.keepHeaders.checked;
     const done = this.#saved.write({ tabs, selected: tabs.indexOf(this.#tab), keepHeaders });
-    this.#parts.kept.textContent = done ? '' : 'This browser does not keep the tabs: they are lost on a reload.';
+    this.#showFault({ saving: done ? '' : 'This browser does not keep the tabs: they are lost on a reload.' });
+  }
+
+  #showFault(fault) {
+    Object.assign(this.#faults, fault);
+    const text = Object.values(this.#faults).filter(Boolean).join(' ');
+    // A status that is written again is read out again.
+    if (this.#parts.kept.textContent !== text) this.#parts.kept.textContent = text;
   }
 }
 

@@ -46,7 +46,7 @@ pub(super) enum ErrorCode {
     GraphqlParseFailed,
     /// The document breaks a rule of validation, or has no such operation.
     GraphqlValidationFailed,
-    /// A variable is missing, or has a value that its type does not allow.
+    /// A variable is missing, or has a value that its type or its use does not allow.
     BadUserInput,
     /// The HTTP request is not a GraphQL request.
     BadRequest,

@@ -14,6 +14,8 @@ pub enum ApiError {
     Shop(ShopError),
     /// The search engine failed.
     Search(SearchError),
+    /// A variable is null where an argument of the field must not be; the message names both.
+    NullVariable(String),
     /// An error with the path of its field. Inside lists, the library records only the path of the
     /// element.
     At(Vec<PathSegment>, Box<ApiError>),
@@ -29,6 +31,7 @@ impl fmt::Display for ApiError {
         match self {
             Self::Shop(error) => error.fmt(f),
             Self::Search(error) => error.fmt(f),
+            Self::NullVariable(message) => message.fmt(f),
             Self::At(_, error) => error.fmt(f),
         }
     }
@@ -52,14 +55,6 @@ impl ApiError {
         }
     }
 
-    fn code(&self) -> Code {
-        match self {
-            Self::Shop(error) => error.code(),
-            Self::Search(SearchError::Unavailable(_)) => Code::SearchUnavailable,
-            Self::At(_, error) => error.code(),
-        }
-    }
-
     /// The same error with the path of the current field. For fields inside lists.
     pub(crate) fn at(self, context: &Context<'_>) -> Self {
         let path = context.set_error_path(ServerError::new("", None)).path;
@@ -67,10 +62,12 @@ impl ApiError {
     }
 
     fn extensions(&self) -> ErrorExtensionValues {
-        if let Self::At(_, error) = self {
-            return error.extensions();
-        }
-        let mut extensions = with_retry_hint(self.code());
+        let mut extensions = match self {
+            Self::At(_, error) => return error.extensions(),
+            Self::NullVariable(_) => return code_only(BAD_USER_INPUT),
+            Self::Search(SearchError::Unavailable(_)) => with_retry_hint(Code::SearchUnavailable),
+            Self::Shop(error) => with_retry_hint(error.code()),
+        };
         if let Self::Shop(ShopError::Rejected(rejection)) = self {
             if let Some(field) = rejection.field() {
                 extensions.set("field", field);
@@ -86,6 +83,9 @@ impl ApiError {
         extensions
     }
 }
+
+/// The code of a variable with a value that its use does not allow.
+const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
 
 /// How far a request got before GraphQL rejected it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +114,9 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
                 Stage::Parsing => "GRAPHQL_PARSE_FAILED",
                 Stage::Validating => "GRAPHQL_VALIDATION_FAILED",
                 Stage::Introspecting => "INTROSPECTION_DISABLED",
-                // While executing, the library only finds values that a scalar of ours refuses.
-                Stage::Coercing | Stage::Executing => "BAD_USER_INPUT",
+                // While executing, the library would only find values that a scalar refuses. All of
+                // them are found before.
+                Stage::Coercing | Stage::Executing => BAD_USER_INPUT,
             }),
         };
         error.extensions = Some(extensions);

@@ -1,16 +1,11 @@
-//! The cost of a query: how large its response can become, estimated before anything is read.
+//! Estimates the cost of a query before anything is read.
 
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql::{Value, Variables};
 
+use super::cost::{Cost, Longest, NOTHING};
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
 use super::selection::COUNT_FIELDS;
-
-/// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders
-/// each. All are in memory together, with their response: some hundred megabytes in the worst case.
-const ROWS_MAX: u64 = 100_000;
-/// Fields of a response: 20 for each of those rows. Many lists, or many aliases, add up.
-const FIELDS_MAX: u64 = 2_000_000;
 
 /// Fields that reading up to 10 000 rows of an index counts as: 200 such reads take some seconds.
 const ROWS_READ_FIELDS: u64 = 10_000;
@@ -44,10 +39,18 @@ const INTROSPECTION_LISTS: [(&str, u64); 8] = [
     ("possibleTypes", 4),
 ];
 
+/// Whether a field of this name is a connection, and not the plain list of the same rows.
+fn is_connection(name: &str, root: bool) -> bool {
+    name.ends_with("Connection") || (root && name == "orders")
+}
+
 /// Whether a field of this name is a list read in pages.
 pub(super) fn is_paged(name: &str) -> bool {
     PAGED_LISTS.iter().any(|(paged, _)| *paged == name)
 }
+
+/// The fields of a connection with something for each row. Its other fields are there once.
+const ROWS_OF_CONNECTIONS: [&str; 2] = ["edges", "nodes"];
 
 /// The cost of a merged operation. Variables have been coerced.
 pub(crate) fn cost<'d>(document: &'d ExecutableDocument, variables: &'d Variables) -> Cost<'d> {
@@ -56,74 +59,6 @@ pub(crate) fn cost<'d>(document: &'d ExecutableDocument, variables: &'d Variable
     operation.map_or(NOTHING, |(_, operation)| {
         estimator.of_set(&operation.node.selection_set.node, true)
     })
-}
-
-/// The greatest possible cost of a selection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cost<'d> {
-    fields: u64,
-    /// Of its longest list.
-    rows: u64,
-    longest: &'d str,
-}
-
-const NOTHING: Cost<'static> = Cost {
-    fields: 0,
-    rows: 1,
-    longest: "",
-};
-
-impl Cost<'_> {
-    /// A message for the client when the response could become too large.
-    pub(crate) fn excess(&self) -> Option<String> {
-        let Self { rows, longest, .. } = self;
-        if *rows > ROWS_MAX {
-            return Some(format!(
-                "{longest} with the lists around it has up to {rows} rows, and {ROWS_MAX} are allowed: take less at a time"
-            ));
-        }
-        (self.fields > FIELDS_MAX).then(|| {
-            format!(
-                "the response has more than {FIELDS_MAX} fields, most of them in {longest}, or its lists pass over too \
-                 many rows: take less at a time"
-            )
-        })
-    }
-
-    /// The members of the extension `cost`, with their limits.
-    pub(crate) fn members(&self) -> [(&'static str, u64); 4] {
-        let rows = if self.longest.is_empty() {
-            0
-        } else {
-            self.rows
-        };
-        [
-            ("fields", self.fields),
-            ("fieldsMax", FIELDS_MAX),
-            ("rows", rows),
-            ("rowsMax", ROWS_MAX),
-        ]
-    }
-
-    /// Of two selections in one response.
-    fn and(self, other: Self) -> Self {
-        Self {
-            fields: self.fields.saturating_add(other.fields),
-            ..self.longer(other)
-        }
-    }
-
-    /// Of two selections of which one is in the response.
-    fn or(self, other: Self) -> Self {
-        Self {
-            fields: self.fields.max(other.fields),
-            ..self.longer(other)
-        }
-    }
-
-    fn longer(self, other: Self) -> Self {
-        if other.rows > self.rows { other } else { self }
-    }
 }
 
 /// The cost of rows that a list reads but does not return: those that a filter passes over, and
@@ -173,22 +108,50 @@ impl<'d> CostEstimator<'d> {
     }
 
     fn of_field(&self, field: &'d Field, root: bool) -> Cost<'d> {
-        let inner = self.of_set(&field.selection_set.node, false);
+        let set = &field.selection_set.node;
         let Some(take) = self.take(field, root) else {
+            let inner = self.of_set(set, false);
             let fields = inner.fields.saturating_add(1);
             return Cost { fields, ..inner };
         };
-        let longest = if inner.rows > 1 {
-            inner.longest
+        let (once, each) = if is_connection(&field.name.node, root) {
+            self.of_connection(set)
         } else {
-            field.name.node.as_str()
+            (NOTHING, self.of_set(set, false))
         };
-        let fields = inner.fields.saturating_mul(take).saturating_add(1);
+        let list = field.name.node.as_str();
+        let longest = match each.longest {
+            Some(inner) if inner.rows > 1 && take > 0 => Longest {
+                rows: inner.rows.saturating_mul(take),
+                ..inner
+            },
+            _ => Longest { rows: take, list },
+        };
+        let fields = each.fields.saturating_mul(take).saturating_add(1);
         Cost {
-            fields: fields.saturating_add(rows_read(field, root)),
-            rows: inner.rows.saturating_mul(take),
-            longest,
+            fields: fields
+                .saturating_add(once.fields)
+                .saturating_add(rows_read(field, root)),
+            longest: Some(longest),
         }
+    }
+
+    /// The fields of a connection that are there once, and those for each of its rows.
+    fn of_connection(&self, set: &'d SelectionSet) -> (Cost<'d>, Cost<'d>) {
+        let (mut once, mut each) = (NOTHING, NOTHING);
+        for item in &set.items {
+            // Connections are objects, so merging leaves no fragments in them.
+            if let Selection::Field(field) = &item.node {
+                let inside = &field.node.selection_set.node;
+                if ROWS_OF_CONNECTIONS.contains(&field.node.name.node.as_str()) {
+                    each = each.and(self.of_set(inside, false));
+                    once.fields = once.fields.saturating_add(1);
+                } else {
+                    once = once.and(self.of_field(&field.node, false));
+                }
+            }
+        }
+        (once, each)
     }
 
     /// The greatest number of rows of a field; `None` where it is not a list read in pages.

@@ -14,6 +14,7 @@ use super::mutation::Mutation;
 use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
 use super::query::Query;
+use super::refused_field::RefusedFields;
 
 /// The schema, ready to execute requests.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -30,6 +31,7 @@ pub fn build_schema(
         .validation_mode(ValidationMode::Fast)
         // They were limited, too.
         .limit_recursive_depth(usize::MAX)
+        .directive(RefusedFields)
         .data(App {
             shop,
             replicas,
@@ -112,5 +114,23 @@ mod tests {
         }
         assert!(types.len() > 30, "{} types", types.len());
         assert_eq!(found, Vec::<String>::new());
+    }
+
+    /// Only a variable with a default can then be null where null is not allowed, and only these
+    /// are looked for.
+    #[tokio::test]
+    async fn no_argument_and_no_input_field_has_a_default() {
+        let document = "{ __schema { types { name fields(includeDeprecated: true) {
+                args(includeDeprecated: true) { name defaultValue } }
+            inputFields(includeDeprecated: true) { name defaultValue } } } }";
+        let response = builder().finish().execute(document).await;
+        let data = response.data.into_json().expect("JSON");
+        for ty in data["__schema"]["types"].as_array().expect("types") {
+            let name = ty["name"].as_str().unwrap_or_default();
+            let text = ty.to_string();
+            let inputs = text.matches("\"defaultValue\":").count();
+            let without = text.matches("\"defaultValue\":null").count();
+            assert!(name.starts_with("__") || inputs == without, "{ty}");
+        }
     }
 }

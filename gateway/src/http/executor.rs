@@ -18,7 +18,7 @@ use super::headers::{COST_EXTENSION, TOKEN_EXTENSION, consistency, idempotency_k
 use super::metrics::{HttpMetrics, operation_label};
 use super::parameters::Parameters;
 use super::rejection::HttpRejection;
-use crate::document::{Document, NAME_BYTES_MAX, remove_suggestion};
+use crate::document::{Document, MergeError, NAME_BYTES_MAX, remove_suggestion};
 use crate::graphql::{RequestContext, ResponseBudget, Stage, cost, with_codes};
 
 /// The parts of an HTTP request that its execution needs.
@@ -129,12 +129,19 @@ impl Executor {
         if let Err(errors) = documents.coerce(operation, &mut variables) {
             return Ok(self.refused(head, &label, errors, Stage::Coercing));
         }
-        let merged = documents
-            .merged(document, operation, &variables)
-            .map_err(HttpRejection::too_complex)?;
-        if !self.introspection && introspects(&merged) {
-            let message =
-                "the schema of this API is not served: __schema, __type and _service are disabled";
+        let merged = match documents.merged(document, operation, &variables) {
+            Ok(merged) => merged,
+            Err(MergeError::TooComplex(message)) => {
+                return Err(HttpRejection::too_complex(message));
+            }
+            Err(MergeError::NullCondition(error)) => {
+                return Ok(self.refused(head, &label, vec![error], Stage::Coercing));
+            }
+        };
+        if !self.introspection
+            && let Some(field) = schema_field(&merged)
+        {
+            let message = format!("the schema of this API is not served: {field} is disabled");
             let errors = vec![ServerError::new(message, None)];
             return Ok(self.refused(head, &label, errors, Stage::Introspecting));
         }
@@ -207,14 +214,15 @@ fn add_cost(
 /// Federation.
 const SCHEMA_FIELDS: [&str; 3] = ["__schema", "__type", "_service"];
 
-/// Whether a merged operation reads the schema. It has fields only at its root.
-fn introspects(document: &ExecutableDocument) -> bool {
-    let is_introspection = |item: &Selection| match item {
-        Selection::Field(field) => SCHEMA_FIELDS.contains(&field.node.name.node.as_str()),
-        _ => false,
-    };
-    document.operations.iter().any(|(_, operation)| {
-        let root = &operation.node.selection_set.node.items;
-        root.iter().any(|item| is_introspection(&item.node))
+/// The first field of a merged operation that reads the schema. Only root fields do.
+fn schema_field(document: &ExecutableDocument) -> Option<&str> {
+    let roots = document.operations.iter();
+    let mut items = roots.flat_map(|(_, operation)| &operation.node.selection_set.node.items);
+    items.find_map(|item| match &item.node {
+        Selection::Field(field) => {
+            let name = field.node.name.node.as_str();
+            SCHEMA_FIELDS.contains(&name).then_some(name)
+        }
+        _ => None,
     })
 }

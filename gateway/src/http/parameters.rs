@@ -1,5 +1,6 @@
 //! The parameters of a GraphQL request, in a JSON body or a query string.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use async_graphql::Variables;
@@ -7,6 +8,7 @@ use serde::Deserialize;
 use warp::http::{HeaderMap, StatusCode, header};
 
 use super::rejection::HttpRejection;
+use crate::document::shortened;
 
 /// Some clients on Windows begin every text with it. JSON does not allow it, but lets readers ignore
 /// it (RFC 8259, section 8.1).
@@ -51,7 +53,8 @@ impl Parameters {
         serde_json::from_slice(bytes).map_err(|failure| {
             HttpRejection::bad_request(format!(
                 "the body is not a GraphQL request ({{\"query\": \"…\"}}, with variables, operationName \
-                 and extensions where needed): {failure}"
+                 and extensions where needed): {}",
+                described(&failure)
             ))
         })
     }
@@ -124,7 +127,21 @@ fn json_parameter<T: serde::de::DeserializeOwned>(
         .transpose()
         .map_err(|failure| {
             HttpRejection::bad_request(format!(
-                "the parameter {name} is not a JSON object: {failure}"
+                "the parameter {name} is not a JSON object: {}",
+                described(&failure)
             ))
         })
+}
+
+/// What is wrong where. Serde's text can repeat a whole value of the client.
+fn described(failure: &serde_json::Error) -> String {
+    let text = failure.to_string();
+    match shortened(&text) {
+        Cow::Borrowed(whole) => whole.to_owned(),
+        Cow::Owned(start) => format!(
+            "{start} at line {} column {}",
+            failure.line(),
+            failure.column()
+        ),
+    }
 }

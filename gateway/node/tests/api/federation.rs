@@ -84,6 +84,14 @@ async fn bad_representation_nulls_its_own_entity_only() {
             "__typename",
             "NOT_AN_ENTITY",
         ),
+        (json!(7), "__typename", "NOT_AN_ENTITY"),
+        (json!("Account"), "__typename", "NOT_AN_ENTITY"),
+        (json!(true), "__typename", "NOT_AN_ENTITY"),
+        (
+            json!([reference("Account", &account)]),
+            "__typename",
+            "NOT_AN_ENTITY",
+        ),
         (reference("Account", "account-7"), "id", "NOT_AN_ID"),
         (json!({ "__typename": "Account" }), "id", "NOT_AN_ID"),
         (
@@ -108,10 +116,11 @@ async fn bad_representation_nulls_its_own_entity_only() {
         assert_eq!(response.api_error(), ApiError::argument(&field, reason));
         assert_eq!(response.error()["path"], json!(["_entities", 1]));
     }
-    for not_an_object in [json!([7]), json!(["Account"]), json!([null])] {
+    for not_an_object in [json!([null]), json!([reference("Account", &account), null])] {
         let of = json!({ "of": not_an_object });
         let response = node.api.run_with(ENTITIES, of).await;
         assert_eq!(response.code(), "BAD_USER_INPUT");
+        assert!(response.json().get("data").is_none());
     }
     let many = vec![reference("Account", &account); 1_001];
     let response = node.api.run_with(ENTITIES, json!({ "of": many })).await;

@@ -207,6 +207,14 @@ async fn every_form_of_a_string_is_read_as_specified() {
     }
 }
 
+/// One sign at the end of each sentence.
+fn require_punctuation(message: &str) {
+    assert!(message.ends_with(['.', '?']), "{message}");
+    for doubled in ["..", "?.", ".?", "  "] {
+        assert!(!message.contains(doubled), "{message}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn message_says_what_is_wrong_and_where() {
     let node = TestNode::start().await;
@@ -230,6 +238,57 @@ async fn message_says_what_is_wrong_and_where() {
             93,
         ),
         ("{ ä: accounts { id } }", "Syntax error", 1, 3),
+        ("{\u{2028}}", "at U+2028", 1, 2),
+        ("{ accounts \u{a0} { id } }", "at U+00A0", 1, 12),
+        ("{ accounts \u{7f}{ id } }", "at U+007F", 1, 12),
+        (
+            "{ accounts { id } ,\n\t",
+            "at the end of the document",
+            2,
+            2,
+        ),
+        (
+            "{ orders(first: 1.5) { totalCount } }",
+            "At first: float is not a value of \"Int\".",
+            1,
+            17,
+        ),
+        (
+            "query($n: Int = \"1\") { orders(first: $n) { totalCount } }",
+            "At the default of $n: string is not a value of \"Int\".",
+            1,
+            17,
+        ),
+        (
+            "{ a: accounts { id } ... { b: orders(last: \"1\", first: 2) @skip(if: true) { totalCount } } }",
+            "At last: string is not a value of \"Int\".",
+            1,
+            44,
+        ),
+        (
+            "{ accounts @skip(if: 1) { id } }",
+            "At if: integer is not a value of \"Boolean!\".",
+            1,
+            22,
+        ),
+        (
+            "{ orders(sort: cREATED_ASC) { totalCount } }",
+            "At sort: \"cREATED_ASC\" is not a value of \"OrderSort\". Did you mean \"CREATED_ASC\"?",
+            1,
+            16,
+        ),
+        (
+            "{ orders(filter: { status: [CREATED, creatd] }) { totalCount } }",
+            "At filter.status[1]: \"creatd\" is not a value of \"OrderStatus\". Did you mean \"CREATED\"?",
+            1,
+            38,
+        ),
+        (
+            "mutation { createAccount(account: {}) { id } }",
+            "At account: \"AccountInput\" needs the field \"name\".",
+            1,
+            35,
+        ),
     ] {
         let response = node.api.run(document).await;
         let text = response.error()["message"]
@@ -238,6 +297,7 @@ async fn message_says_what_is_wrong_and_where() {
             .to_owned();
         assert!(text.contains(message), "{document}: {text}");
         assert!(text.len() < 200, "{text}");
+        require_punctuation(&text);
         let location = &response.error()["locations"][0];
         assert_eq!(
             *location,
@@ -279,6 +339,7 @@ async fn message_about_a_variable_names_its_place() {
             text.as_str().is_some_and(|text| text.starts_with(message)),
             "{text}"
         );
+        require_punctuation(text.as_str().unwrap_or_default());
     }
     let response = node.api.run(document).await;
     assert_eq!(

@@ -24,6 +24,17 @@ async fn schema_is_not_served_without_introspection() {
             json!({ "query": document, "operationName": document.contains("Q {").then_some("Q") });
         let response = node.api.send(node.api.post(), body.to_string()).await;
         assert_eq!(response.code(), "INTROSPECTION_DISABLED", "{document}");
+        // Names what the document has.
+        let message = response.error()["message"].to_string();
+        for field in ["__schema", "__type", "_service"] {
+            let is_selected =
+                document.contains(&format!("{field} ")) || document.contains(&format!("{field}("));
+            assert_eq!(
+                message.contains(&format!("{field} ")),
+                is_selected,
+                "{message}"
+            );
+        }
         assert!(response.json().get("data").is_none(), "{response:?}");
     }
     let document = "{ __typename accounts { __typename id } }";
@@ -48,11 +59,17 @@ async fn messages_suggest_no_names_without_introspection() {
             let response = node.api.run(document).await;
             assert!(response.text.contains("GRAPHQL_VALIDATION_FAILED"));
             suggestions += response.text.matches("Did you mean").count();
+            assert!(!response.text.contains(".."), "{}", response.text);
         }
         let variable = json!({ "account": { "nam": "Ada" } });
         let document = "mutation($account: AccountInput!) {
             createAccount(account: $account) { id } }";
         let response = node.api.run_with(document, variable).await;
+        let message = response.error()["message"].to_string();
+        assert!(
+            !message.contains("..") && !message.contains("?."),
+            "{message}"
+        );
         suggestions + response.text.matches("Did you mean").count()
     };
     assert!(suggestions(Switch::On).await >= 3);

@@ -2,7 +2,7 @@
 
 import { tokenize } from './lexer.js';
 import { rank } from './matching.js';
-import { fieldsOf, isRequired, namedType, overlap, shapeText } from './schema.js';
+import { deprecationOf, fieldsOf, isRequired, namedType, overlap, shapeText } from './schema.js';
 import { walk } from './walk.js';
 
 /**
@@ -104,7 +104,7 @@ function valueOptions({ shape, constant }, { schema, within }) {
     .map((variable) => option(`$${variable.name}`, { detail: shapeText(variable.shape) }));
   const literals = wanted === 'Boolean' ? ['true', 'false'].map(keyword) : [];
   const values = (type?.enumValues ?? []).map((value) =>
-    option(value.name, { detail: wanted, description: value.description, deprecated: reasonOf(value) }),
+    option(value.name, { detail: wanted, description: value.description, deprecated: deprecationOf(value) }),
   );
   const nothing = shape.kind === 'NON_NULL' ? [] : [keyword('null')];
   return [...variables, ...values, ...literals, ...nothing];
@@ -114,7 +114,7 @@ function fieldOption(field) {
   return option(field.name, {
     detail: (field.args?.length ? `${argumentsText(field.args)}: ` : '') + shapeText(field.type),
     description: field.description,
-    deprecated: reasonOf(field),
+    deprecated: deprecationOf(field),
   });
 }
 
@@ -123,7 +123,7 @@ function inputOption(input, hasColon) {
     insert: hasColon ? input.name : `${input.name}: `,
     detail: shapeText(input.type) + (input.defaultValue ? ` = ${input.defaultValue}` : ''),
     description: input.description,
-    deprecated: reasonOf(input),
+    deprecated: deprecationOf(input),
     first: isRequired(input),
   });
 }
@@ -138,10 +138,6 @@ function keyword(label) {
 
 function option(label, { insert = label, detail = '', description = null, deprecated = null, first = false }) {
   return { label, insert, detail, description, deprecated, first };
-}
-
-function reasonOf({ isDeprecated, deprecationReason }) {
-  return isDeprecated ? (deprecationReason ?? 'No reason is given.') : null;
 }
 
 function argumentsText(args) {

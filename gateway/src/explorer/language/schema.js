@@ -114,6 +114,12 @@ export function namedType(shape) {
   return shape.ofType ? namedType(shape.ofType) : shape.name;
 }
 
+/** The type of the values in a list of this type; a single value of another type stands for a list of one. */
+export function itemOf(shape) {
+  if (shape?.kind === 'NON_NULL') return itemOf(shape.ofType);
+  return shape?.kind === 'LIST' ? shape.ofType : shape;
+}
+
 /** The name inside all list and non-null wrappers, with the characters before and after it. */
 export function unwrap(shape) {
   if (shape.kind === 'NON_NULL') {
@@ -136,6 +142,11 @@ export function shapeText(shape) {
 /** Whether a request must give this argument or input field. */
 export function isRequired(input) {
   return input.type.kind === 'NON_NULL' && (input.defaultValue ?? null) === null;
+}
+
+/** Why a member or an argument is deprecated; null if it is not. */
+export function deprecationOf({ isDeprecated, deprecationReason }) {
+  return isDeprecated ? (deprecationReason ?? 'No reason is given.') : null;
 }
 
 /** Types and members whose name or description contains the words, best matches first, as `{ type, member }`. */

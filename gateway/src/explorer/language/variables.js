@@ -2,7 +2,7 @@
 
 import { tokenizeJson } from './json.js';
 import { rank } from './matching.js';
-import { isRequired, namedType, shapeText } from './schema.js';
+import { deprecationOf, isRequired, itemOf, namedType, shapeText } from './schema.js';
 
 /**
  * The options at an offset of a JSON text, in the form of completion.js, or null. `variables` are those of the
@@ -56,7 +56,10 @@ function optionsFor(open, variables, schema, hasColon) {
   let inputs = variables.map(({ name, shape }) => ({ name, type: shape }));
   let shape;
   for (const [index, { list, key }] of open.entries()) {
-    if (list) continue;
+    if (list) {
+      shape = itemOf(shape);
+      continue;
+    }
     shape = inputs.find(({ name }) => name === key)?.type;
     if (index < open.length - 1) inputs = shape ? inputsOf(shape, schema) : [];
   }
@@ -75,7 +78,7 @@ function keyOption(input, hasColon) {
     insert: JSON.stringify(input.name) + (hasColon ? '' : ': '),
     detail: shapeText(input.type),
     description: input.description ?? null,
-    deprecated: null,
+    deprecated: deprecationOf(input),
     first: isRequired(input),
   };
 }
@@ -93,13 +96,8 @@ function valueOptions(shape, schema) {
   });
   const members = schema?.typeOf(wanted)?.enumValues ?? [];
   return [
-    ...members.map(({ name, description, isDeprecated, deprecationReason }) =>
-      value(
-        name,
-        JSON.stringify(name),
-        description,
-        isDeprecated ? (deprecationReason ?? 'No reason is given.') : null,
-      ),
+    ...members.map((member) =>
+      value(member.name, JSON.stringify(member.name), member.description, deprecationOf(member)),
     ),
     ...(wanted === 'Boolean' ? [value('true', 'true'), value('false', 'false')] : []),
     ...(shape.kind === 'NON_NULL' ? [] : [value('null', 'null')]),

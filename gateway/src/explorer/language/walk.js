@@ -1,6 +1,6 @@
 // Follows the grammar of executable documents over tokens, as far as they go, and knows the type at every place.
 
-import { fieldOf, namedType } from './schema.js';
+import { fieldOf, itemOf, namedType } from './schema.js';
 
 // Deeper documents are refused by every server; the walk stops before the stack of the browser ends.
 const NESTING_MAX = 200;
@@ -341,9 +341,4 @@ class Walk {
     this.#mark(token, 'enum', member ? { type, member } : null);
     if (type?.enumValues && !member) this.#problem(token, `Enum "${type.name}" has no value "${token.text}".`);
   }
-}
-
-function itemOf(shape) {
-  if (shape?.kind === 'NON_NULL') return itemOf(shape.ofType);
-  return shape?.kind === 'LIST' ? shape.ofType : shape;
 }

@@ -1,6 +1,6 @@
 // The side panel that shows the schema: an overview, one page for each type, and a search.
 
-import { isRequired, membersOf, searchSchema, unwrap } from '../language/schema.js';
+import { deprecationOf, isRequired, membersOf, searchSchema, unwrap } from '../language/schema.js';
 import { el, prose } from './dom.js';
 
 const FOUND_MAX = 50;
@@ -158,28 +158,26 @@ export class SchemaPanel {
     const signature = el(
       'code',
       { class: 'signature' },
-      el('span', { class: member.isDeprecated ? 'name old' : 'name' }, member.name),
+      named(member, 'name'),
       ...(args.length > 0
         ? ['(', ...args.flatMap((arg, index) => [index > 0 ? ', ' : '', ...this.#input(arg)]), ')']
         : []),
       ...(member.type ? [': ', ...this.#shape(member.type)] : []),
       member.defaultValue ? ` = ${member.defaultValue}` : '',
     );
-    const explained = args.filter((arg) => arg.description);
+    const explained = args.filter((arg) => arg.description || arg.isDeprecated);
     return el(
       'li',
       { class: sought ? 'sought' : null },
       signature,
-      member.isDeprecated
-        ? el('p', { class: 'deprecated' }, 'Deprecated: ', ...prose(member.deprecationReason ?? 'no reason given'))
-        : '',
+      deprecation(member),
       description(member),
       explained.length > 0 ? el('ul', { class: 'args' }, ...explained.map(explainedArgument)) : '',
     );
   }
 
   #input(arg) {
-    return [`${arg.name}: `, ...this.#shape(arg.type), arg.defaultValue ? ` = ${arg.defaultValue}` : ''];
+    return [named(arg), ': ', ...this.#shape(arg.type), arg.defaultValue ? ` = ${arg.defaultValue}` : ''];
   }
 
   #shape(shape) {
@@ -194,7 +192,18 @@ export class SchemaPanel {
 
 function explainedArgument(arg) {
   const required = isRequired(arg) ? el('span', { class: 'kind' }, 'required') : '';
-  return el('li', {}, el('code', {}, arg.name), required, ' ', ...prose(arg.description));
+  const text = prose(arg.description ?? '');
+  return el('li', {}, el('code', {}, named(arg)), required, ' ', ...text, deprecation(arg));
+}
+
+// The name of a member or an argument, struck out if it is deprecated.
+function named({ name, isDeprecated }, kind = 'argument') {
+  return el('span', { class: isDeprecated ? `${kind} old` : kind }, name);
+}
+
+function deprecation(one) {
+  const reason = deprecationOf(one);
+  return reason === null ? '' : el('p', { class: 'deprecated' }, 'Deprecated: ', ...prose(reason));
 }
 
 function kindOf(type) {

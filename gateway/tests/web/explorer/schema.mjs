@@ -61,7 +61,8 @@ const OTHER_SCHEMA = `
   enum Kind { NEW OLD @deprecated }
   scalar Safe @specifiedBy(url: "https://example.org/")
   scalar Evil @specifiedBy(url: "javascript:document.title=1")
-  type Query { node(id: ID!): Node pets: [Pet!]! safe: Safe evil: Evil kind: Kind }
+  input Wish { kind: Kind, colour: String @deprecated(reason: "Ask for \`kind\`.") }
+  type Query { node(id: ID!): Node wish(wish: Wish, name: String @deprecated(reason: "Use \`wish\`.")): Pet pets: [Pet!]! safe: Safe evil: Evil kind: Kind }
   type Subscription { ticks: Int! }
 `;
 
@@ -85,6 +86,23 @@ export async function schemaKinds({ page, base, check }) {
   check(
     'kinds: a deprecated field says why',
     (await panel.textContent()).includes('Deprecated: Use nine.'),
+    await panel.textContent(),
+  );
+  await panel.getByRole('searchbox').fill('wish');
+  await typeLink(page, 'Query.wish').click();
+  const wish = panel.locator('.sought');
+  check(
+    'kinds: a deprecated argument is struck out and says why',
+    (await wish.locator('.signature .old').textContent()) === 'name' &&
+      (await wish.locator('.args').textContent()).includes('Deprecated: Use wish.'),
+    await wish.textContent(),
+  );
+  await panel.getByRole('searchbox').fill('Wish');
+  await typeLink(page, 'Wish').click();
+  check(
+    'kinds: a deprecated input field is struck out and says why',
+    (await panel.locator('.signature .old').textContent()) === 'colour' &&
+      (await panel.textContent()).includes('Deprecated: Ask for kind.'),
     await panel.textContent(),
   );
   await panel.getByRole('searchbox').fill('Pet');

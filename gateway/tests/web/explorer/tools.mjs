@@ -23,6 +23,8 @@ import {
 
 const COMMAND_MS_MAX = 10_000;
 
+const TOO_LONG = 'A link to this document would have more than 8000 characters.';
+
 export async function requests({ page, base, check }) {
   await openExplorer(page, base);
   await newTab(page);
@@ -262,8 +264,14 @@ export async function copying({ page, context, base, check }) {
   await button(page, 'Copy link').click();
   check(
     'link: a long one is refused',
-    await appears(page.getByText('A link to this document would have more than 8000 characters.')),
+    await appears(page.getByText(TOO_LONG)),
   );
+  // The tabs are saved a little after the last key, and when the page is left.
+  await page.evaluate(() => dispatchEvent(new Event('pagehide')));
+  check('link: the refusal stays when the tabs are saved', await page.getByText(TOO_LONG).isVisible());
+  await queryOf(page).press('End');
+  await page.keyboard.type(' ');
+  check('link: and goes when the document changes', !(await page.getByText(TOO_LONG).isVisible()));
 
   await queryOf(page).fill('{ __typename }');
   await variablesOf(page).fill('');

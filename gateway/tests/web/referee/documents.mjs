@@ -79,6 +79,8 @@ export const DOCUMENTS = {
     '{ accounts(pagination: { take: 1, take: 1 }) { id } }', '{ accounts(pagination: { take: 1, skip: 1 }) { id } }', '{ accounts(pagination: { take: 1, take: 2, skip: 1, skip: 2 }) { id } }',
     'mutation { createOrder(order: { accountId: "a", products: [{ productId: "a", quantity: 1, productId: "b" }] }) { id } }',
     'mutation { createOrder(order: { accountId: "a", products: [{ productId: "a", quantity: 1 }, { productId: "a", quantity: 1 }] }) { id } }',
+    ...['{ a: 1, a: 2 }', '{ a: 1, b: 2 }', '{ a: { a: 1 } }', '{ a: { b: 1, b: 1 } }', '{ a: [{ b: 1 }, { b: 1 }] }', '{ a: [[{ b: 1, c: [], b: 1 }]] }'].map((value) => `{ _entities(representations: [${value}]) { __typename } }`),
+    'query($v: [_Any!]! = { a: 1, a: 1 }) { _entities(representations: $v) { __typename } }', 'query($a: Int) { _entities(representations: [{ a: $a, b: $a }]) { __typename } }', 'query($a: Int) { _entities(representations: [{ a: $a, a: $a }]) { __typename } }',
     'query($p: PaginationInput = { take: 1, take: 2 }) { accounts(pagination: $p) { id } }', 'query($p: PaginationInput = { take: 1 }) { accounts(pagination: $p) { id } }',
   ],
   ValuesOfCorrectType: [
@@ -89,6 +91,10 @@ export const DOCUMENTS = {
     ...['[]', '{ productId: "a", quantity: 1 }', '[{ productId: "a", quantity: 1 }]', '[{ productId: "a" }]', '[null]', 'null', '[[{ productId: "a", quantity: 1 }]]', '["a"]', '[{ productId: "a", quantity: 1.5 }]', '[{ productId: 1, quantity: 1 }]', '[{ productId: "a", quantity: 1 }, null]', '[{ productId: "a", quantity: 1 }, { productId: "b", quantity: "2" }]'].map(
       (value) => `mutation { createOrder(order: { accountId: "a", products: ${value} }) { id } }`,
     ),
+    ...['"2026-11-22T19:34:33Z"', '"2026-11-22T19:34:33.5+01:00"', '"x"', '""', '"2026-11-22"', '7', 'null', 'true', '{}', '["2026-11-22T19:34:33Z"]'].map((value) => `{ orders(filter: { createdFrom: ${value} }) { totalCount } }`),
+    ...['1', '-1', '9223372036854775808', '18446744073709551616', '1.5', '1e3', 'true', 'null', 'A', '[1]'].map((value) => `{ account(id: ${value}) { id } }`),
+    ...['"x"', '7', 'null', '[1]', 'A', '{ a: A }'].map((value) => `{ _entities(representations: [${value}]) { __typename } }`),
+    ...['null', 'true', '"true"', '1'].map((value) => `{ __type(name: "Query") { fields(includeDeprecated: ${value}) { name args(includeDeprecated: ${value}) { name } } } }`),
     ...['true', '1', '"true"', 'null', 'TRUE', '[true]'].map((value) => `{ accounts { id @include(if: ${value}) } }`),
     'mutation { repriceProduct(id: "a", price: { amount: "1" }) { id } }', 'mutation { repriceProduct(id: "a", price: { amount: 1 }) { id } }', 'mutation { repriceProduct(id: "a", price: { currency: "USD" }) { id } }', 'mutation { repriceProduct(id: "a", price: "1") { id } }',
   ],
@@ -132,6 +138,7 @@ export const DOCUMENTS = {
   DefaultValuesOfCorrectType: [
     ...['String = "a"', 'String = 1', 'String = null', 'String! = "a"', 'String! = null', '[String] = "a"', '[String] = ["a", null]', '[String!] = ["a", null]', 'String = A'].map((type) => `query($v: ${type}, $s: String = "b") { accounts(id: $s) { id } history(id: "a") @skip(if: true) { id } products(query: $v) { id } }`),
     ...['PaginationInput = {}', 'PaginationInput = { take: 1 }', 'PaginationInput = { take: "1" }', 'PaginationInput = { nope: 1 }', 'PaginationInput! = { skip: null }', 'PaginationInput = []'].map((type) => `query($v: ${type}) { accounts(pagination: $v) { id } }`),
+    ...['Time = "x"', 'Time = "2026-11-22T19:34:33Z"', 'Time = 1', 'Time! = null'].map((type) => `query($v: ${type}) { orders(filter: { createdBefore: $v }) { totalCount } }`),
     ...['OrderProductInput = { productId: "a" }', '[OrderProductInput!]! = [{ productId: "a", quantity: 1 }]', '[OrderProductInput!]! = { productId: "a", quantity: 1 }'].map((type) => `mutation($v: ${type}) { createOrder(order: { accountId: "a", products: $v }) { id } }`),
     'query($v: String = $w, $w: String) { accounts(id: $v) { id } products(id: $w) { id } }', 'query($v: Int = 2147483648) { accountsConnection(first: $v) { nodes { id } } }',
   ],

@@ -19,6 +19,7 @@ export const ZOO = fromText(`
   input Place { street: String! city: City country: String = "DE" }
   input City { name: String! sizes: [Size!] }
   enum Size { SMALL LARGE }
+  input Old { once: Int @deprecated(reason: "Use \`now\`.") now: Int }
   scalar Stamp @specifiedBy(url: "https://example.org/stamp")
   type Query { animal(id: ID!): Animal pets: [Pet!]! people(first: Int, where: Place, stamps: [Stamp!]): [Person!]! }
   type Mutation { feed(id: ID!, claws: [Claw!]!): Animal }
