@@ -7,6 +7,8 @@ use bluejay_core::{AsIter as _, ObjectValue as _, Value, ValueReference};
 use bluejay_parser::ast::definition::{Context, CustomScalarTypeDefinition};
 use fritzy_types::from_rfc3339;
 
+use super::shortened::shortened;
+
 /// The validator's rules for literals of custom scalars.
 #[derive(Debug)]
 pub(super) struct CustomScalars;
@@ -18,7 +20,7 @@ impl Context for CustomScalars {
     ) -> Result<(), Cow<'static, str>> {
         // Where fields have no types, their names are unique all the same (5.6.3).
         if let Some(name) = repeated_field(value) {
-            return Err(format!("there can be only one input field \"{name}\"").into());
+            return Err(only_one_field(&name).into());
         }
         let text = match value.as_ref() {
             ValueReference::String(text) => Some(text),
@@ -42,6 +44,11 @@ pub(super) fn check_scalar(scalar: &str, text: Option<&str>) -> Result<(), Strin
             .map_err(|error| format!("it {error}")),
         _ => Ok(()),
     }
+}
+
+/// The clause for a field that an object has twice.
+pub(super) fn only_one_field(name: &str) -> String {
+    format!("there can be only one input field \"{}\"", shortened(name))
 }
 
 /// The name of a field that an object in this value has twice.
