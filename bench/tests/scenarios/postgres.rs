@@ -85,8 +85,13 @@ fn copied_database_keeps_its_orders_and_serves_both_variants() {
         assert_complete(&run(&short(&["place", &url, "--accounts=20"])));
         node.terminate();
         node.wait_exit(NODE_TIME_MAX);
-        let orders = || server.psql_on(name, "SELECT count(*) FROM customer_order");
-        let before = orders().expect("counted");
+        let verified = || {
+            let verify = ["journal", "verify", "--json", "--database-url", &original];
+            let exited = workspace.run(&mut workspace.command(&verify));
+            assert_eq!(exited.code, Some(0), "{exited:?}");
+            exited.stdout
+        };
+        let before = verified();
 
         let copy = format!("place:copy-of={name}");
         let pair = [copy.as_str(), "--against", &copy, postgres];
@@ -94,7 +99,7 @@ fn copied_database_keeps_its_orders_and_serves_both_variants() {
 
         assert_complete(&report);
         assert_eq!(report.subject.settings.copy_of.as_deref(), Some(name));
-        assert_eq!(orders().expect("counted"), before);
+        assert_eq!(verified(), before);
         server.drop_database(&original).expect("dropped");
     }));
 }

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 
 use super::findings::Findings;
 use super::location::Location;
-use super::merge::OUT_OF_ORDER;
-use super::source::{LineRow, Source, SourceError, TotalRow};
+use super::source::{LineRow, OUT_OF_ORDER, Source, SourceError, TotalRow};
 use super::violation::ViolationKind;
 
 /// What the tables of orders have of one entity.
@@ -92,7 +91,7 @@ impl ListRow for LineRow {
     const PART: &'static str = "rows of orders by product";
 
     fn order(&self) -> &[u8] {
-        &self.order
+        self.order_id()
     }
 
     async fn read(source: &mut dyn Source, after: Option<&Self>) -> Result<Vec<Self>, SourceError> {
@@ -105,7 +104,7 @@ impl ListRow for TotalRow {
     const PART: &'static str = "rows of orders by total";
 
     fn order(&self) -> &[u8] {
-        &self.order
+        self.order_id()
     }
 
     async fn read(source: &mut dyn Source, after: Option<&Self>) -> Result<Vec<Self>, SourceError> {

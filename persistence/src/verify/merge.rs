@@ -12,10 +12,8 @@ use super::list_rows::ListCursors;
 use super::location::Location;
 use super::progress::VerifyProgress;
 use super::report::Checked;
-use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
+use super::source::{EventKey, EventRow, OUT_OF_ORDER, Source, SourceError, StateRow};
 use super::violation::ViolationKind;
-
-pub(super) const OUT_OF_ORDER: &str = "rows are not in the order of their index";
 
 /// Checks every entity that has an event or a state row.
 pub(super) async fn check_entities(

@@ -3,6 +3,9 @@
 use async_trait::async_trait;
 use fritzy_domain::Kind;
 
+/// What damage is called that shows in the order of rows.
+pub(super) const OUT_OF_ORDER: &str = "rows are not in the order of their index";
+
 /// A value of a state row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -90,12 +93,24 @@ pub(crate) struct LineRow {
     pub(crate) row: i64,
 }
 
+impl LineRow {
+    pub(crate) fn order_id(&self) -> &[u8] {
+        &self.order
+    }
+}
+
 /// A row of the table of orders by total. Rows are ordered as the fields are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TotalRow {
     pub(crate) order: Vec<u8>,
     pub(crate) currency: String,
     pub(crate) total_minor: i64,
+}
+
+impl TotalRow {
+    pub(crate) fn order_id(&self) -> &[u8] {
+        &self.order
+    }
 }
 
 /// Up to where the tables of orders are filled.

@@ -189,12 +189,11 @@ pub struct Settings {
     )]
     pub request_timeout_ms: u64,
 
-    /// Concurrent requests; more wait (--queue-ms-max). On one core that rejects thousands
-    /// of others, this many orders get their responses within a tenth of a second; more would wait
-    /// twice as long without more throughput. In a cluster, as many again may be parked while they
-    /// wait for another node
+    /// Concurrent requests; more wait (--queue-ms-max). By default as many as fill the batches of
+    /// commits on two cores; more would wait longer without more throughput. In a cluster, as many
+    /// again may be parked while they wait for another node
     #[arg(
-        long, env = "FRITZY_REQUESTS_MAX", default_value = "128", global = true,
+        long, env = "FRITZY_REQUESTS_MAX", default_value = "256", global = true,
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub requests_max: u16,

@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::rows::{PAGE_ROWS, bytes, int, text};
+use super::values::{PAGE_ROWS, bytes, int, text};
 use crate::verify::{LineRow, ListedTo, TotalRow};
 
 /// The temporary tables of sorted rows.

@@ -3,6 +3,7 @@
 mod lists;
 mod rows;
 mod schema;
+mod values;
 
 use std::path::PathBuf;
 

@@ -11,15 +11,12 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
 use super::lists::{self, WALKS};
 use super::schema;
+use super::values::{PAGE_ROWS, bytes, int, text};
 use crate::sqlite::error::is_damage;
 use crate::verify::{
     DuplicateRow, Each, EventKey, EventRow, LineRow, ListedTo, SchemaDifference, ShardRow,
     SharedReferenceRow, Source, SourceError, StateRow, TotalRow, Value, columns,
 };
-
-/// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
-/// mostly 200 KB.
-pub(super) const PAGE_ROWS: u32 = 500;
 
 /// The index that has the order of the merge.
 const BY_VERSION: &str = "index journal_version";
@@ -337,18 +334,6 @@ fn value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
         "TEXT" => Value::Text(text(row, column)?),
         _ => Value::Bytes(bytes(row, column)?),
     })
-}
-
-pub(super) fn int(row: &SqliteRow, column: usize) -> Result<i64, sqlx::Error> {
-    row.try_get_unchecked(column)
-}
-
-pub(super) fn bytes(row: &SqliteRow, column: usize) -> Result<Vec<u8>, sqlx::Error> {
-    row.try_get_unchecked(column)
-}
-
-pub(super) fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
-    bytes(row, column).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The damage, if that was the failure.

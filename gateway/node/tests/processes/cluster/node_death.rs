@@ -20,8 +20,8 @@ use crate::cluster::nodes::{Nodes, shard_of};
 pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// While the dead node's shards have no owner.
 const MEANWHILE: Duration = Duration::from_secs(4);
-/// More than can be executed and parked, which are 128 each.
-const CROWD: usize = 300;
+/// More than can be executed and parked, which are 256 each.
+const CROWD: usize = 600;
 /// Longer than a lease, and than the time until a silent node is fenced.
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
