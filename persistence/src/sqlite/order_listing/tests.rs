@@ -88,7 +88,6 @@ impl Seen {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the seed of a failure")]
 async fn walk(seed: u64, steps: u32) -> Seen {
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
