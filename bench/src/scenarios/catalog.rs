@@ -17,10 +17,10 @@ use super::scenario::Scenario;
 
 const ALL: [&dyn Scenario; 13] = [
     &Read,
-    &ListOrders,
     &BaselineScenario,
     &Hello,
     &CreateOrderScenario,
+    &ListOrders,
     &Overload,
     &ActorsCreateOrder,
     &ActorsAsk,
