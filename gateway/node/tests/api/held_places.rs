@@ -274,7 +274,8 @@ async fn http2_response_read_byte_by_byte_is_cut_off() {
         Box::pin(async move {
             let mut wire = Http2Wire::connect(address, 0).await;
             wire.post(1, &large_request());
-            wire.expect(HEADERS, 1).await;
+            // A busy machine can take the idle time to begin the response: then it is cut off now.
+            while wire.next().await.is_some_and(|frame| frame.kind != HEADERS) {}
             holding(repeat(move || wire.open_window(1, 1)))
         })
     })

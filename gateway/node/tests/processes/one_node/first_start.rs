@@ -1,6 +1,6 @@
 //! `fritzy` in an empty directory is a complete node, and prints its defaults and its URL.
 
-use fritzy_testbed::{NODE_TIME_MAX, Workspace};
+use fritzy_testbed::{NODE_TIME_MAX, Workspace, wait_until};
 use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::json;
@@ -106,6 +106,9 @@ fn data_folder_in_memory_is_warned_of() {
         node.wait_for_stdout("API", NODE_TIME_MAX);
         let line = format!("warning  the data folder {named} is in memory (tmpfs)");
         assert!(node.stdout().contains(&line), "{}", node.stdout());
-        assert!(node.log().contains("all data is lost"), "{}", node.log());
+        // The log is written by a thread of its own.
+        wait_until("the warning is logged", NODE_TIME_MAX, || {
+            node.log().contains("all data is lost")
+        });
     }
 }
