@@ -37,7 +37,7 @@ impl Scenario for ListOrders {
     }
 
     fn about(&self) -> &'static str {
-        "orders(filter: {status}) over HTTP, pages of 100; needs --fill"
+        "orders(filter: {status}) over HTTP, pages of 100"
     }
 
     fn reach(&self) -> Reach {

@@ -71,7 +71,7 @@ pub struct VariantFlags {
 
     /// Orders in the database before the load starts, on PostgreSQL only: the server generates the
     /// rows, with idempotency keys if --keyed is set. Default: none; 40960 in `actors-activate`,
-    /// which is its minimum; 1000000 in `kafka-catch-up`
+    /// which is its minimum; 100000 in `list-orders`; 1000000 in `kafka-catch-up`
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub fill: Option<u32>,
 

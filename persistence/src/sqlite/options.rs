@@ -19,7 +19,7 @@ pub struct SqliteConfig {
     pub readers: u32,
     /// Journal rows in a chunk of orders that are added to the tables of orders by product and by
     /// total together. Lists read up to two chunks from the journal. Default 2 048: more would make
-    /// lists slower under load (two chunks take them up to 15 ms), fewer each order.
+    /// lists slower under load (two chunks take them up to 20 ms), fewer each order.
     pub listing_chunk_rows: u32,
     /// Limits of the committer.
     pub committer: CommitterConfig,
