@@ -13,7 +13,7 @@ use async_graphql_value::Value;
 
 use super::convert::Fragments;
 use super::document_error::MergeError;
-use super::null_variables::{must_not_be_null, refusal};
+use super::null_variables::{is_null, must_not_be_null, refusal};
 use super::schema::ValidationSchema;
 
 /// Fields of a merged operation. Its fields with fragments expanded are limited before; only at
@@ -277,9 +277,4 @@ impl<'d> Merger<'d> {
             value => Ok(*value == Value::Boolean(true)),
         }
     }
-}
-
-/// Whether a variable is null, or not given and without a default.
-pub(super) fn is_null(variables: &Variables, name: &Name) -> bool {
-    matches!(variables.get(name), None | Some(ConstValue::Null))
 }

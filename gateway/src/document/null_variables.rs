@@ -48,6 +48,11 @@ pub(super) fn must_not_be_null(variable: &str, place: &str) -> String {
     format!("Variable \"${variable}\" must not be null at {place}.")
 }
 
+/// Whether a variable is null, or not given and without a default.
+pub(super) fn is_null(variables: &Variables, name: &Name) -> bool {
+    matches!(variables.get(name), None | Some(ConstValue::Null))
+}
+
 struct Finder<'d> {
     inputs: &'d InputTypes,
     variables: &'d Variables,
@@ -57,10 +62,8 @@ impl Finder<'_> {
     /// The message for the first such variable in a value. All others of its values are valid.
     fn find(&self, ty: &TypeRef, value: &Value, place: &str) -> Option<String> {
         match value {
-            Value::Variable(name) => {
-                let is_null = matches!(self.variables.get(name), None | Some(ConstValue::Null));
-                (ty.is_non_null() && is_null).then(|| must_not_be_null(name, place))
-            }
+            Value::Variable(name) => (ty.is_non_null() && is_null(self.variables, name))
+                .then(|| must_not_be_null(name, place)),
             Value::List(items) => items
                 .iter()
                 .enumerate()

@@ -11,7 +11,8 @@ use async_graphql_value::Value;
 
 use super::convert::Fragments;
 use super::document_error::MergeError;
-use super::merge::{is_null, merge};
+use super::merge::merge;
+use super::null_variables::is_null;
 use super::schema::ValidationSchema;
 
 /// Combinations of the variables in `@skip` and `@include` for which a merged operation is kept.
